@@ -1,0 +1,62 @@
+# The whole project in a few words. Needs git, make and a Python that `make python` accepts.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+DEMO := data/tokenization-tutorial.md
+ARGS ?=
+
+.PHONY: help python venv dev demo test test-all lint format bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+python: ## check that $(PYTHON) can be used
+	@command -v $(PYTHON) >/dev/null || { echo "make: no '$(PYTHON)' here; install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3.12 venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "make: $$($(PYTHON) --version 2>&1) does not fit; narrate needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=/path/to/python3.12 venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+venv: $(VENV)/.core ## make .venv with narrate and its command in it
+
+dev: $(VENV)/.dev ## add the tools for tests and lint to .venv
+
+# A stamp each, written last: an install that broke off is done again.
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory python PYTHON="$(PYTHON)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing narrate into $(VENV) (a minute or two the first time) ..."
+	@$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@echo "Installing the tools for tests and lint into $(VENV) ..."
+	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: venv ## narrate the sample tutorial with the preview voice
+	@$(BIN)/narrate $(DEMO)
+	@ls outputs/$(basename $(notdir $(DEMO)))/*.wav
+
+test: dev ## run the default tests; ARGS="-k plan" picks
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-all: dev ## run every test, the slow ones too
+	@$(BIN)/python -m pytest -m "" $(ARGS)
+
+lint: dev ## ruff, formatting, mypy, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: dev ## let ruff format and sort
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: venv ## run the benchmark scripts, when there are some
+	@ls benchmarks/*.py >/dev/null 2>&1 || { echo "make: no benchmark script is written yet" >&2; exit 1; }
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## remove .venv and caches; outputs and the store stay
+	rm -rf $(VENV) build dist .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
