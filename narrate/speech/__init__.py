@@ -1,1 +1,1 @@
-
+"""Speech: backends that turn utterances into samples, behind one Protocol."""

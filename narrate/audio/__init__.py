@@ -1,0 +1,1 @@
+"""Audio: takes on disk, and the streams that make chapters and books of them."""

@@ -1,0 +1,163 @@
+"""16-bit mono WAV files that appear whole under their name, or not at all.
+
+The bytes are written by us and not by libsndfile, which loses the system's reason when a disk is
+full. Layout: RIFF, a JUNK chunk of the size of `ds64`, `fmt `, `data`; past 4 GB the first two
+become RF64 and `ds64` in place (EBU Tech 3306, section 3.5), so no length is needed beforehand.
+Nothing in it depends on the time or the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrate.errors import NarrateError, OutputError, StorageError
+
+__all__ = ["RIFF_LIMIT_BYTES", "WavWriter", "output_error", "wav_bytes"]
+
+RIFF_LIMIT_BYTES = 2**32 - 1  # a RIFF file counts its bytes in 32 bits
+
+_BYTES_PER_SAMPLE = 2
+_DS64 = struct.Struct("<QQQI")  # size of the file less 8, of the data, samples, table length
+_FMT = struct.Struct("<HHIIHH")
+_PCM = 1
+_HEADER_BYTES = 12 + 8 + _DS64.size + 8 + _FMT.size + 8
+_BUFFER_BYTES = 1 << 20
+
+
+def wav_bytes(seconds: float, rate_hz: int = 44_100) -> int:
+    """Size of a WAV file of ours in bytes: what a dry run needs to know about the disk."""
+    return _HEADER_BYTES + _BYTES_PER_SAMPLE * round(seconds * rate_hz)
+
+
+def _header(samples: int, rate_hz: int, limit_bytes: int) -> bytes:
+    data = samples * _BYTES_PER_SAMPLE
+    riff = _HEADER_BYTES - 8 + data
+    large = riff + 8 > limit_bytes
+    unknown = 0xFFFF_FFFF
+    kind, size = (b"RF64", unknown) if large else (b"RIFF", riff)
+    return b"".join(
+        (
+            struct.pack(
+                "<4sI4s", b"RF64" if large else b"RIFF", unknown if large else riff, b"WAVE"
+            ),
+            struct.pack("<4sI", b"ds64" if large else b"JUNK", _DS64.size),
+            _DS64.pack(riff, data, samples, 0) if large else bytes(_DS64.size),
+            struct.pack("<4sI", b"fmt ", _FMT.size),
+            _FMT.pack(_PCM, 1, rate_hz, rate_hz * _BYTES_PER_SAMPLE, _BYTES_PER_SAMPLE, 16),
+            struct.pack("<4sI", b"data", unknown if large else data),
+        )
+    )
+
+
+_FREE_SPACE = "free some space, then run the same command again: finished work is kept"
+_OTHER_FOLDER = "make the folder writable, or choose another with --out"
+_FAILURES: Mapping[int, tuple[type[NarrateError], str, str]] = {
+    errno.ENOSPC: (StorageError, "the disk is full", _FREE_SPACE),
+    errno.EDQUOT: (StorageError, "the disk quota is used up", _FREE_SPACE),
+    errno.EFBIG: (StorageError, "the file is too large for this disk", _OTHER_FOLDER),
+    errno.EACCES: (OutputError, "the output cannot be written: no permission", _OTHER_FOLDER),
+    errno.EPERM: (OutputError, "the output cannot be written: no permission", _OTHER_FOLDER),
+    errno.EROFS: (OutputError, "the output cannot be written: read-only disk", _OTHER_FOLDER),
+    errno.ENOTDIR: (OutputError, "the output's folder is a file", _OTHER_FOLDER),
+    errno.EEXIST: (OutputError, "the output's folder is a file", _OTHER_FOLDER),
+    errno.EISDIR: (OutputError, "a folder stands where the output should be", _OTHER_FOLDER),
+}
+
+
+def output_error(error: OSError, path: Path) -> NarrateError:
+    """What the user is told when writing `path` failed: full disk, permission, or the reason."""
+    kind, what, remedy = _FAILURES.get(
+        error.errno or 0,
+        (StorageError, f"the output cannot be written: {error.strerror or error}", _FREE_SPACE),
+    )
+    return kind(what, where=str(path), remedy=remedy)
+
+
+class WavWriter:
+    """A context manager: leaving it normally puts the file in place, by an error removes it.
+
+    The file grows as `<name>.part` beside the final one; at the end its header is completed, it
+    is synced, measured, renamed, and its folder synced. `StorageError` or `OutputError` on failure.
+    `limit_bytes` is the size past which the file becomes RF64.
+    """
+
+    def __init__(self, path: Path, rate_hz: int, *, limit_bytes: int = RIFF_LIMIT_BYTES) -> None:
+        self.path, self.rate_hz = path, rate_hz
+        self.samples = 0
+        self._limit_bytes = limit_bytes
+        self._part = path.with_name(path.name + ".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            self._file = self._part.open("wb", buffering=_BUFFER_BYTES)
+        except OSError as error:
+            raise output_error(error, path) from error
+
+    def write(self, samples: NDArray[np.int16]) -> None:
+        """Append mono samples."""
+        try:
+            if not self.samples:
+                self._file.write(bytes(_HEADER_BYTES))
+            self._file.write(np.ascontiguousarray(samples, dtype="<i2").data)
+        except OSError as error:
+            raise output_error(error, self.path) from error
+        self.samples += len(samples)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            self._finish()
+        except OSError as failure:
+            self._discard()
+            raise output_error(failure, self.path) from failure
+
+    def _finish(self) -> None:
+        self._file.seek(0)
+        self._file.write(_header(self.samples, self.rate_hz, self._limit_bytes))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        size = os.fstat(self._file.fileno()).st_size
+        self._file.close()
+        if size != _HEADER_BYTES + self.samples * _BYTES_PER_SAMPLE:
+            raise OSError(errno.EIO, f"{size} bytes arrived on the disk")
+        self._part.replace(self.path)
+        _sync_folder(self.path.parent)
+
+    def _discard(self) -> None:
+        # closing flushes what is buffered, and on a full disk that fails once more
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in the folder survive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
