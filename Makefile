@@ -35,8 +35,7 @@ $(VENV)/.dev: $(VENV)/.core
 	@touch $@
 
 demo: venv ## narrate the sample tutorial with the preview voice
-	@$(BIN)/narrate $(DEMO)
-	@ls outputs/$(basename $(notdir $(DEMO)))/*.wav
+	@wav=$$($(BIN)/narrate $(DEMO)) && echo "The audiobook is $$wav"
 
 test: dev ## run the default tests; ARGS="-k plan" picks
 	@$(BIN)/python -m pytest $(ARGS)
