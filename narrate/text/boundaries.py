@@ -1,0 +1,113 @@
+"""Our own rules of where a sentence can end: the fallback, and the check on any splitter.
+
+A boundary is the offset of the first character after a sentence, its closing quotation marks and
+brackets included. Time is linear in the text: every rule looks a few characters around.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+__all__ = [
+    "CLOSERS",
+    "OPENERS",
+    "after_closers",
+    "is_abbreviation",
+    "is_boundary",
+    "rule_boundaries",
+]
+
+CLOSERS = "\"'”’»›)]}」』】》〉）］｝"
+OPENERS = "“‘«‹„‚([{「『【《〈（［｛¿¡"
+_EAST_ENDS = "。！？｡"
+_END = re.compile(r"[.!?…‥؟۔।॥]+|[。！？｡]+")
+_TRAIL = re.compile(rf"[{re.escape(CLOSERS)}]+")
+# A quotation mark after a space is a closing one only where the next sentence follows it: » in
+# French; the German » opens, so spaced marks are left to the next sentence.
+_LEADING = re.compile(rf"[\s\"'`*_–—-]*[{re.escape(OPENERS)}\"'`»›\s]*")
+_WORD_BEFORE = re.compile(r"[^\s(\[“\"‘'«»„—–-]*$")
+_WINDOW = 40
+
+_ABBREVIATION_WORDS = """
+    mr mrs ms dr prof rev hon st sr jr messrs mme mlle capt col gen lt lieut maj sgt cmdr gov
+    sen rep pres supt esq mt ft no nos vol vols fig figs p pp ch chap sec art ed eds e.g i.e cf
+    viz al vs v ca approx dept univ inc ltd co corp bros jan feb mar apr jun jul aug sept sep oct
+    nov dec mon tue wed thu fri sat sun ave blvd rd a.m p.m u.s u.k
+    hr fr frl bzw usw z.b d.h u.a evtl ggf inkl nr str tel vgl sog s bd hrsg geb gest
+    m mm mgr av env etc p.ex c.-à-d sra srta d ud uds vd vds dña pág
+    sig sigg dott avv ing geom pag т.е т.к т.д т.п г гг др проф стр им
+"""
+_ABBREVIATIONS = frozenset(_ABBREVIATION_WORDS.split())
+_ENDING_WORDS = "etc usw al co inc ltd bros jr sr esq a.m p.m т.д т.п др гг г"
+# These also end sentences; before a capital they do.
+_ENDING = _ABBREVIATIONS & set(_ENDING_WORDS.split())
+_INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+_DAY = re.compile(r"\d{1,2}")
+_ORDINAL_LANGUAGES = frozenset({"de", "da", "no", "nb", "cs", "fi", "hu", "pl", "sk"})
+
+
+def rule_boundaries(text: str, language: str) -> Iterator[int]:
+    """The ends of all sentences but the last, by the rules alone."""
+    for found in _END.finditer(text):
+        end = after_closers(text, found.end())
+        if end < len(text) and is_boundary(text, end, language):
+            yield end
+
+
+def after_closers(text: str, end: int) -> int:
+    """`end` moved behind the closing quotation marks and brackets that stand there."""
+    trail = _TRAIL.match(text, end)
+    if trail is None:
+        return end
+    # A straight mark that touches a word opens: he said."Go" is a slip of the typesetter.
+    stop = trail.end()
+    if stop < len(text) and text[stop].isalnum() and text[stop - 1] in "\"'":
+        stop -= 1
+    return stop
+
+
+def is_boundary(text: str, end: int, language: str) -> bool:
+    """Whether a sentence may end right before `end`, given what stands on both sides."""
+    before = text[max(0, end - _WINDOW) : end]
+    core = before.rstrip(CLOSERS)
+    mark = core[-1:]
+    if mark and mark in _EAST_ENDS:
+        return True
+    if end < len(text) and not text[end].isspace():
+        return False
+    if not mark or mark not in ".!?…‥؟۔।॥:;":
+        return False
+    after = _next_char(text, end)
+    if after.islower() or after in ",;:.!?…)]}":
+        return False
+    if mark != "." or core.endswith("..") or len(core) < len(before):
+        return True
+    word = _WORD_BEFORE.search(core[:-1])
+    return word is None or _word_may_end(word.group(), core, after, language, end)
+
+
+def is_abbreviation(word: str) -> bool:
+    """Whether a word (its last stop taken off) wants a stop after it inside a sentence."""
+    bare = word.casefold()
+    return bare in _ABBREVIATIONS or (_INITIAL.fullmatch(word) is not None and word != "I")
+
+
+def _word_may_end(word: str, core: str, after: str, language: str, end: int) -> bool:
+    bare = word.casefold()
+    if bare in _ENDING:
+        return after.isupper()
+    if bare in ("no", "art", "sat", "sun", "mar", "may", "ed", "fig", "s", "d", "m"):
+        return not (after.isdigit() or (word[:1].isupper() and bare not in ("no", "sun", "mar")))
+    if is_abbreviation(word):
+        return False
+    if word.isdecimal() and len(core) == len(word) + 1 == end:
+        return False  # "1. First item": the number belongs to what it counts
+    return not (language in _ORDINAL_LANGUAGES and _DAY.fullmatch(word))
+
+
+def _next_char(text: str, end: int) -> str:
+    """The first character of the next sentence, its opening marks and dashes passed over."""
+    found = _LEADING.match(text, end)
+    place = end if found is None else found.end()
+    return text[place : place + 1] or " "

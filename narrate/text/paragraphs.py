@@ -1,0 +1,153 @@
+"""Lines of plain text to paragraphs: what is hard-wrapped is joined, what is verse is kept.
+
+A document is wrapped when its lines break near one width. Then a paragraph is what stands between
+blank lines, and its line ends are spaces; a group of lines that break early is verse. In a
+document that is not wrapped every line is a paragraph.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from narrate.text.traced import Traced, Tracer
+
+__all__ = ["Group", "Line", "groups_of", "is_verse", "joined", "wrap_width"]
+
+MAX_WRAP_CHARS = 140
+_MIN_WRAP_CHARS = 40
+_FULL_LINE = 0.75  # of the wrap width, on average, is what prose fills
+_BULLET = re.compile(r"[*•‣◦▪·-]\s+(?=\S)")
+_ITEM = re.compile(r"(?:[*•‣◦▪·-]|\(?\d{1,3}[.)])\s+(?=\S)")
+_SUSPENDED = re.compile(r"(?:and|or|to|und|oder|bis|et|ou|y|o|e)\b")
+_EAST = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line's text in the source, white space at both ends left out."""
+
+    start: int
+    end: int
+    indent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines with no blank line between them; `gap` counts the blank lines before."""
+
+    lines: tuple[Line, ...]
+    gap: int = 0
+
+    def text(self, source: str) -> str:
+        """The lines as written, parted by line feeds."""
+        return "\n".join(source[line.start : line.end] for line in self.lines)
+
+
+def groups_of(source: str, start: int, end: int) -> list[Group]:
+    """The stretch as groups of lines; a page break inside a sentence parts nothing."""
+    groups: list[Group] = []
+    lines: list[Line] = []
+    gap = 0
+    for line, page_break in _lines(source, start, end):
+        if line is not None:
+            lines.append(line)
+        elif page_break and lines and source[lines[-1].end - 1] not in ".!?:;”\"’'»)*_":
+            continue
+        else:
+            if lines:
+                groups.append(Group(tuple(lines), gap))
+                lines, gap = [], 0
+            gap += 1
+    if lines:
+        groups.append(Group(tuple(lines), gap))
+    return groups
+
+
+def _lines(source: str, start: int, end: int) -> Iterator[tuple[Line | None, bool]]:
+    """Each line, or None for a blank one and whether it is a page break."""
+    for raw in source[start:end].splitlines(keepends=True):
+        bare = raw.strip()
+        if bare:
+            first = start + len(raw) - len(raw.lstrip())
+            indent = len(raw[: first - start].expandtabs())
+            yield Line(first, first + len(bare), indent), False
+        else:
+            yield None, raw == "\f"
+        start += len(raw)
+
+
+def wrap_width(groups: Sequence[Group]) -> int:
+    """The width a document is wrapped at, 0 where every line is a paragraph."""
+    lengths = sorted(
+        line.indent + line.end - line.start for group in groups for line in group.lines[:-1]
+    )
+    if not lengths:
+        return 0
+    width = lengths[len(lengths) * 9 // 10]
+    long = sum(1 for group in groups for line in group.lines if line.end - line.start > 2 * width)
+    if not _MIN_WRAP_CHARS <= width <= MAX_WRAP_CHARS or long > len(lengths) // 4:
+        return 0
+    return width
+
+
+def is_verse(group: Group, width: int) -> bool:
+    """Whether the lines of a group end where the writer wanted, not where the width ends."""
+    inner = group.lines[:-1]
+    if not inner:
+        return False
+    filled = sum(line.indent + line.end - line.start for line in inner)
+    return filled < _FULL_LINE * width * len(inner)
+
+
+def split_items(group: Group, source: str) -> list[Group]:
+    """A group that begins with a list mark, item by item; any other group as it is."""
+    marked = [bool(_ITEM.match(source, line.start)) for line in group.lines]
+    if not marked[0] or sum(marked) < 2:
+        return [group]
+    starts = [index for index, mark in enumerate(marked) if mark]
+    return [
+        Group(group.lines[first:last], group.gap if first == 0 else 0)
+        for first, last in zip(starts, [*starts[1:], len(marked)], strict=True)
+    ]
+
+
+def is_item(group: Group, source: str) -> bool:
+    """Whether a group begins as an item of a list does."""
+    return _ITEM.match(source, group.lines[0].start) is not None
+
+
+def joined(group: Group, source: str, line_feeds: int) -> Traced:
+    """The lines as one text: the first `line_feeds` line ends are kept, the others are spaces."""
+    tracer = Tracer(source)
+    for number, line in enumerate(group.lines, 1):
+        tracer.copy(line.start, line.end)
+        if number == len(group.lines):
+            break
+        after = group.lines[number]
+        if number <= line_feeds:
+            tracer.put("\n", line.end)
+        elif _parted(source[line.start : line.end], source[after.start : after.start + 8]):
+            tracer.put(" ", line.end)
+    return tracer.done()
+
+
+def bullet_end(group: Group, source: str) -> int:
+    """Where the text after a list mark that is not spoken begins; the line's start if none."""
+    found = _BULLET.match(source, group.lines[0].start)
+    return group.lines[0].start if found is None else found.end()
+
+
+def _parted(before: str, after: str) -> bool:
+    """Whether a line end stands for a space: not in a hyphened word, nor between Han signs."""
+    last = before[-1]
+    if last == "\xad":
+        return False
+    if _EAST.match(last) and _EAST.match(after):
+        return False
+    word = before[-2:-1]
+    if last in "-‐" and word.isalnum() and after[:1].isalnum():
+        return _SUSPENDED.match(after) is not None
+    dash = before.endswith(("--", "—"))
+    return not (dash and not before.rstrip("-—").endswith(" "))

@@ -1,0 +1,169 @@
+"""The plan: every block of every chapter as chunks, with the pause that its structure asks for."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from narrate.core import Block, BlockKind, Chunk, Document, Pauses, Plan, Skipped, Span
+from narrate.errors import UsageError
+from narrate.text.accounting import check
+from narrate.text.chunks import Cut, Limits, Piece, pieces
+from narrate.text.spoken import spoken
+from narrate.text.traced import skipped_in
+
+__all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "plan"]
+
+PLAN_VERSION = 1
+"""Raised by hand when the same document would give other chunks than before."""
+
+MIN_MAX_CHARS = 40
+NOTHING = "nothing to pronounce"
+SCENE_BREAK = "scene break"
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_RUNNING = frozenset({BlockKind.ITEM, BlockKind.TABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """How to plan: the hard limit of a chunk, another language than the document's, pauses."""
+
+    max_chars: int = 300
+    language: str | None = None
+    pauses: Pauses = field(default_factory=Pauses)
+
+    def __post_init__(self) -> None:
+        """Refuse a limit under which words could not stay whole."""
+        if self.max_chars < MIN_MAX_CHARS:
+            raise UsageError(
+                f"a chunk of at most {self.max_chars} characters is too short",
+                remedy=f"use {MIN_MAX_CHARS} or more; 300 is the default",
+            )
+
+
+def plan(document: Document, options: PlanOptions = PlanOptions()) -> Plan:
+    """Divide a document into chunks; raises `CoverageError` should a character be unaccounted."""
+    planner = _Planner(document, options)
+    chunks = tuple(planner.chunks())
+    result = Plan(
+        title=document.title,
+        author=document.author,
+        language=planner.language,
+        chapter_titles=tuple(chapter.title for chapter in document.chapters),
+        chunks=chunks,
+        skipped=tuple(sorted([*document.skipped, *planner.skipped], key=lambda skip: skip.span)),
+    )
+    check(document, result)
+    return result
+
+
+class _Planner:
+    def __init__(self, document: Document, options: PlanOptions) -> None:
+        self.document = document
+        self.pauses = options.pauses
+        self.limits = Limits(options.max_chars)
+        self.language = options.language or document.language
+        self.skipped: list[Skipped] = []
+        self._breaks = [skip.span.start for skip in document.skipped if skip.reason == SCENE_BREAK]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks in order; `self.skipped` is complete when the last one is out."""
+        position = 0
+        for number, chapter in enumerate(self.document.chapters, 1):
+            held: Chunk | None = None
+            for index, block in enumerate(chapter.blocks):
+                after = chapter.blocks[index + 1] if index + 1 < len(chapter.blocks) else None
+                for piece, pause_s in self._paced(block, after):
+                    made = self._chunk(block, piece, number, position + 1, pause_s)
+                    if made is None:
+                        continue
+                    if held is not None:
+                        yield held
+                    held, position = made, position + 1
+            if held is not None:
+                yield self._with_pause(held, self.pauses.chapter_s)
+
+    def _paced(self, block: Block, after: Block | None) -> Iterator[tuple[Piece, float]]:
+        if not block.text:
+            return
+        within = {
+            Cut.SENTENCE: self.pauses.sentence_s,
+            Cut.CLAUSE: self.pauses.sentence_s / 2,
+            Cut.COMMA: self.pauses.sentence_s / 2,
+            Cut.SPACE: 0.0,
+            Cut.ANYWHERE: 0.0,
+        }
+        parts = _apart(block, pieces(block.text, self.language, self.limits))
+        for piece in parts[:-1]:
+            yield piece, within[piece.cut]
+        yield parts[-1], self._pause_between(block, after)
+
+    def _pause_between(self, block: Block, after: Block | None) -> float:
+        if block.kind is BlockKind.HEADING or (after and after.kind is BlockKind.HEADING):
+            return self.pauses.heading_s
+        if after is not None and self._broken(block.origins[-1], after.origins[0]):
+            return self.pauses.heading_s
+        if after is not None and block.kind is after.kind and block.kind in _RUNNING:
+            return self.pauses.sentence_s
+        return self.pauses.paragraph_s
+
+    def _broken(self, start: int, end: int) -> bool:
+        """Whether a scene break stands between two offsets."""
+        index = bisect_left(self._breaks, start)
+        return index < len(self._breaks) and self._breaks[index] < end
+
+    def _chunk(
+        self, block: Block, piece: Piece, chapter: int, position: int, pause_s: float
+    ) -> Chunk | None:
+        """The chunk of a piece, or nothing where there is no letter or digit in it."""
+        raw = block.text[piece.start : piece.end]
+        last = block.origins[piece.end - 1]
+        span = Span(block.origins[piece.start], _end_of(self.document.source, last, raw[-1]))
+        if not any(map(str.isalnum, raw)):
+            self._skip(span)
+            return None
+        text = raw.replace("\n", " ")
+        return Chunk(chapter, position, text, spoken(raw, self.language), span, pause_s)
+
+    def _skip(self, span: Span) -> None:
+        """Skip a span, but not a second time what is skipped inside it."""
+        cursor = span.start
+        known = self.document.skipped
+        index = bisect_left(known, cursor, key=lambda skip: skip.span.start)
+        while index < len(known) and known[index].span.start < span.end:
+            start = known[index].span.start
+            self.skipped += skipped_in(self.document.source, cursor, start, NOTHING)
+            cursor = known[index].span.end
+            index += 1
+        self.skipped += skipped_in(self.document.source, cursor, span.end, NOTHING)
+
+    def _with_pause(self, chunk: Chunk, pause_s: float) -> Chunk:
+        return Chunk(chunk.chapter, chunk.position, chunk.text, chunk.spoken, chunk.span, pause_s)
+
+
+def _apart(block: Block, parts: list[Piece]) -> list[Piece]:
+    """The pieces, none of which begins inside what was one character in the source."""
+    for index in range(1, len(parts)):
+        start = parts[index].start
+        while start > 1 and block.origins[start] == block.origins[start - 1]:
+            start -= 1
+        if start < parts[index].start:
+            parts[index - 1] = Piece(parts[index - 1].start, start, parts[index - 1].cut)
+            parts[index] = Piece(start, parts[index].end, parts[index].cut)
+    return parts
+
+
+def _end_of(source: str, last: int, char: str) -> int:
+    """The end of what is written at a chunk's last origin: an entity, a letter with its marks."""
+    if (source[last] == "&" and char != "&") or source.startswith("&amp;", last):
+        entity = _ENTITY.match(source, last)
+        return last + 1 if entity is None else entity.end()
+    end = last + 1
+    while end < len(source) and (
+        unicodedata.combining(source[end]) or "\u1161" <= source[end] <= "\u11ff"
+    ):
+        end += 1
+    return end

@@ -1,0 +1,266 @@
+"""Markdown by markdown-it (CommonMark and tables), every character traced to the source.
+
+Headings, paragraphs, items, quotations and table rows are read; links and images by their text or
+not at all; code blocks, HTML tags, front matter and marks are skipped, each with its reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from narrate.core import Block, BlockKind, Document, Skipped
+from narrate.text.clean import clean
+from narrate.text.decoding import decode
+from narrate.text.language import language_of
+from narrate.text.outline import chapters_by_level
+from narrate.text.readers.inline import spoken_part
+from narrate.text.traced import Traced, Tracer, skipped_in
+
+__all__ = ["read"]
+
+_FRONT_MATTER = re.compile(
+    r"---[ \t]*(?:\r\n?|\n)(?:[^\r\n]*(?:\r\n?|\n))*?(?:---|\.\.\.)[ \t]*(?=[\r\n]|\Z)"
+)
+_FIELD = re.compile(r"^(title|author|lang|language):[ \t]*[\"']?([^\r\n]*?)[\"']?[ \t]*$", re.M)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_ORDINAL = re.compile(r"\d{1,9}[.)]")
+_LEAD = re.compile(r"(?:!!!|\?\?\?\+?|:::|:)[ \t]+|\[[ xX]\][ \t]+|\[!\w+\]")
+_TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
+_REGIONS = {"fence": "code block", "code_block": "code block", "hr": "scene break"}
+_PREFIXES = (
+    (re.compile(r"#|[=-]+$"), "heading mark"),
+    (re.compile(r">"), "quote mark"),
+    (re.compile(r"[-*+]$|\d+[.)]$"), "list mark"),
+    (re.compile(r"[|:-]"), "table mark"),
+    (re.compile(r"\[[^\]]+\]:"), "link target"),
+)
+_CONTAINERS = {
+    "bullet_list": BlockKind.ITEM,
+    "ordered_list": BlockKind.ITEM,
+    "blockquote": BlockKind.QUOTE,
+}
+
+
+def read(data: bytes, path: Path) -> Document:
+    """Read a Markdown document; `path` gives the title where neither heading nor field does."""
+    source = decode(data, str(path))
+    front = _FRONT_MATTER.match(source)
+    start = 0 if front is None else front.end()
+    fields = dict(_FIELD.findall(source[:start]))
+    reading = _Reading(source, start)
+    reading.run()
+    blocks, skipped = reading.blocks, reading.skipped
+    skipped += skipped_in(source, 0, start, "front matter")
+    named = (block.text for block in blocks if block.level == 1)
+    opening = blocks[0].text if blocks and blocks[0].level else ""
+    title = fields.get("title") or next(named, opening) or path.stem
+    declared = (fields.get("lang") or fields.get("language") or "")[:2].lower()
+    return Document(
+        title=title,
+        author=fields.get("author", ""),
+        language=language_of(" ".join(block.text for block in blocks), declared),
+        chapters=chapters_by_level(blocks, title),
+        source=source,
+        skipped=tuple(sorted(skipped, key=lambda skip: skip.span)),
+    )
+
+
+class _Reading:
+    """One pass over the block tokens: blocks out, and every other character with its reason."""
+
+    def __init__(self, source: str, start: int) -> None:
+        self.source = source
+        self.md = MarkdownIt("commonmark").enable("table").disable("text_join")
+        self.lines = _lines(source, start)
+        self.blocks: list[Block] = []
+        self.skipped: list[Skipped] = []
+        self.claimed: list[tuple[int, int]] = []
+        self.regions: dict[int, str] = {}
+        self._containers: list[BlockKind] = []
+        self._number: tuple[int, int] | None = None
+
+    def run(self) -> None:
+        """Fill `blocks` and `skipped`."""
+        text = "\n".join(self.source[start:end] for start, end in self.lines)
+        tokens = self.md.parse(text)
+        index = 0
+        while index < len(tokens):
+            token = tokens[index]
+            if token.type == "tr_open":
+                end = next(i for i in range(index, len(tokens)) if tokens[i].type == "tr_close")
+                self._row([part for part in tokens[index:end] if part.type == "inline"])
+                index = end
+            elif token.type == "inline":
+                self._inline(token, tokens[index - 1])
+            else:
+                self._structure(token)
+            index += 1
+        self._skip_the_rest()
+
+    def _structure(self, token: Token) -> None:
+        name, _, edge = token.type.rpartition("_")
+        if token.type in _REGIONS and token.map:
+            self.regions |= dict.fromkeys(range(*token.map), _REGIONS[token.type])
+        elif token.type == "html_block" and token.map:
+            self._html(token.map)
+        elif name in _CONTAINERS and edge == "open":
+            self._containers.append(_CONTAINERS[name])
+        elif name in _CONTAINERS:
+            self._containers.pop()
+        elif token.type == "list_item_open" and token.info and token.map:
+            start, end = self.lines[token.map[0]]
+            found = _ORDINAL.search(self.source, start, end)
+            self._number = None if found is None else found.span()
+
+    def _inline(self, token: Token, parent: Token) -> None:
+        assert token.map is not None
+        content = self._traced(token.content, token.map)
+        piece, skipped = spoken_part(self.md, self.source, content, token.children or [])
+        self.skipped += skipped
+        lead = _LEAD.match(piece.text)
+        if lead is not None:
+            first, last = piece.origins[0], piece.origins[lead.end() - 1] + 1
+            self.skipped += skipped_in(self.source, first, last, "block mark")
+            piece = piece.part(lead.end(), len(piece.text))
+        if self._number is not None:
+            tracer = Tracer(self.source)
+            tracer.copy(*self._number)
+            tracer.put(" ", self._number[1])
+            tracer.keep(piece)
+            self.claimed.append(self._number)
+            piece, self._number = tracer.done(), None
+        heading = parent.type == "heading_open"
+        inner = self._containers[-1] if self._containers else BlockKind.PARAGRAPH
+        self._add(
+            BlockKind.HEADING if heading else inner, piece, int(parent.tag[1:]) if heading else 0
+        )
+
+    def _add(self, kind: BlockKind, piece: Traced, level: int = 0) -> None:
+        cleaned, invisible = clean(piece)
+        self.skipped += invisible
+        if cleaned.text:
+            self.blocks.append(Block(kind, cleaned.text, cleaned.origins, level))
+
+    def _traced(self, content: str, lines: Sequence[int]) -> Traced:
+        """The content of a block, each of whose lines is the end of a source line."""
+        tracer = Tracer(self.source)
+        for offset, text in enumerate(content.split("\n")):
+            start, end = self.lines[lines[0] + offset]
+            if offset:
+                tracer.put("\n", self.lines[lines[0] + offset - 1][1])
+            bare = text.rstrip()
+            place = self.source.rfind(bare, start, end) if bare else end
+            if place < 0:  # a tab that markdown-it wrote as spaces
+                bare = bare.lstrip()
+                place = max(start, self.source.rfind(bare, start, end))
+                tracer.put(" " * (len(text) - len(text.lstrip())), place)
+            tracer.copy(place, place + len(bare))
+            tracer.put(" " * (len(text) - len(text.rstrip())), min(place + len(bare), end))
+            self.claimed.append((place, place + len(bare)))
+        return tracer.done()
+
+    def _row(self, cells: Sequence[Token]) -> None:
+        """A table's row as one block, the bars between its cells kept: the voice pauses there."""
+        tracer = Tracer(self.source)
+        cursor, end = self.lines[cells[0].map[0]] if cells and cells[0].map else (0, 0)
+        for cell in cells:
+            if not cell.content:
+                continue
+            content = self._cell(cell.content, cursor, end)
+            if content.origins:
+                bar = self.source.find("|", cursor, content.origins[0])
+                if cursor > self.lines[cells[0].map[0]][0] and bar >= 0:  # type: ignore[index]
+                    tracer.put(" ", bar)
+                    tracer.copy(bar, bar + 1)
+                    tracer.put(" ", bar + 1)
+                    self.claimed.append((bar, bar + 1))
+                cursor = content.origins[-1] + 1
+                self.claimed.append((content.origins[0], cursor))
+                piece, skipped = spoken_part(self.md, self.source, content, cell.children or [])
+                tracer.keep(piece)
+                self.skipped += skipped
+        self._add(BlockKind.TABLE, tracer.done())
+
+    def _cell(self, content: str, start: int, end: int) -> Traced:
+        """A cell's content in its row, where a bar inside it is written with a backslash."""
+        tracer = Tracer(self.source)
+        place = self.source.find(content[0], start, end)
+        for char in content:
+            if self.source[place : place + 2] == "\\|" and char == "|":
+                self.skipped += skipped_in(self.source, place, place + 1, "escape mark")
+                place += 1
+            if place >= end:
+                break
+            tracer.copy(place, place + 1)
+            place += 1
+        return tracer.done()
+
+    def _html(self, lines: Sequence[int]) -> None:
+        """The text between the tags of an HTML block; scripts, styles and comments are none."""
+        start, end = self.lines[lines[0]][0], self.lines[lines[1] - 1][1]
+        tracer = Tracer(self.source)
+        self.claimed.append((start, end))
+        while start < end:
+            stop, after = _next_markup(self.source, start, end)
+            for number, line in enumerate(self.source[start:stop].splitlines(keepends=True)):
+                if number:
+                    tracer.put(" ", start)
+                bare = line.rstrip("\r\n")
+                tracer.copy(start, start + len(bare))
+                start += len(line)
+            tracer.put(" ", stop)
+            self.skipped += skipped_in(self.source, stop, after, "HTML")
+            start = after
+        self._add(BlockKind.PARAGRAPH, tracer.done())
+
+    def _skip_the_rest(self) -> None:
+        """Give every character that no block claimed the reason of its place."""
+        claims = iter([*sorted(self.claimed), (len(self.source), len(self.source))])
+        claim = next(claims)
+        for number, (start, end) in enumerate(self.lines):
+            while start < end:
+                while claim[1] <= start and claim[0] < len(self.source):
+                    claim = next(claims)
+                stop = min(end, max(start, claim[0]))
+                rest = self.source[start:stop].strip()
+                if rest:
+                    reason = self.regions.get(number) or _reason(rest)
+                    self.skipped += skipped_in(self.source, start, stop, reason)
+                start = max(stop, min(end, claim[1]) if claim[0] < end else end)
+
+
+def _reason(rest: str) -> str:
+    return next((reason for pattern, reason in _PREFIXES if pattern.match(rest)), "markup")
+
+
+def _lines(source: str, start: int) -> list[tuple[int, int]]:
+    """Each line as `(start, end)` without its line end, as markdown-it parts them."""
+    result: list[tuple[int, int]] = []
+    for found in _LINE_END.finditer(source, start):
+        result.append((start, found.start()))
+        start = found.end()
+    result.append((start, len(source)))
+    return result
+
+
+def _next_markup(source: str, start: int, end: int) -> tuple[int, int]:
+    """The next tag or comment, with what a script or style holds; `(end, end)` if there is none."""
+    place = source.find("<", start, end)
+    while place >= 0:
+        if source.startswith("<!--", place):
+            close = source.find("-->", place, end)
+            return place, end if close < 0 else close + 3
+        tag = _TAG.match(source, place, end)
+        if tag is not None:
+            name = re.match(r"<(script|style)\b", tag.group(), re.IGNORECASE)
+            if name is None:
+                return place, tag.end()
+            close = source.lower().find(f"</{name[1].lower()}", tag.end(), end)
+            return place, end if close < 0 else close
+        place = source.find("<", place + 1, end)
+    return end, end

@@ -1,0 +1,147 @@
+"""Plain text: paragraphs from lines, chapters from headings, frame and lists of contents cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from narrate.core import Block, BlockKind, Document, Skipped
+from narrate.text import gutenberg
+from narrate.text.clean import clean
+from narrate.text.decoding import decode
+from narrate.text.headings import Heading, heading_of
+from narrate.text.language import language_of, named
+from narrate.text.outline import Entry, chapters_of, opening_title
+from narrate.text.paragraphs import (
+    Group,
+    bullet_end,
+    groups_of,
+    is_item,
+    is_verse,
+    joined,
+    split_items,
+    wrap_width,
+)
+from narrate.text.sections import drop_contents, split_headings
+from narrate.text.traced import Traced, Tracer, skipped_in
+
+__all__ = ["read"]
+
+_MARKS = re.compile(
+    r"(?P<illustration>\[Illustration[^\]]*\])|(?P<page_number>\[(?:Pg|Page)\.? ?\d+\])"
+    r"|(?P<emphasis_mark>(?<![^\W_])_+|_+(?![^\W_]))"
+)
+_BREAK = re.compile(r"[\s*\-–—_=~#•·.+⁂❦☙◇◆○●§x]+")
+_BY = re.compile(r"(?:by|von|par|por|di|de)\s+(\S.*)", re.IGNORECASE)
+_SUBTITLE_CHARS = 60
+
+
+def read(data: bytes, path: Path) -> Document:
+    """Read a plain text; `path` gives the title where the text gives none."""
+    source = decode(data, str(path))
+    frame = gutenberg.frame_of(source)
+    skipped = skipped_in(source, 0, frame.start, gutenberg.HEADER)
+    groups = groups_of(source, frame.start, frame.end)
+    width = wrap_width(groups)
+    if not width:
+        groups = [Group((line,), group.gap) for group in groups for line in group.lines]
+    groups = [item for group in groups for item in split_items(group, source)]
+    groups, cut = drop_contents(source, groups)
+    skipped += cut
+    entries: list[Entry] = []
+    for group, heading in split_headings(source, groups):
+        block, dropped = _block(source, group, width, heading)
+        skipped += dropped
+        if block is not None:
+            entries.append(Entry(block, heading))
+    skipped += skipped_in(source, frame.end, len(source), gutenberg.LICENCE)
+    title = frame.title or opening_title(entries) or path.stem
+    return Document(
+        title=title,
+        author=frame.author or _author(entries),
+        language=language_of(source[frame.start : frame.end], named(frame.language)),
+        chapters=chapters_of(entries, title),
+        source=source,
+        skipped=tuple(sorted(skipped, key=lambda skip: skip.span)),
+    )
+
+
+def _block(
+    source: str, group: Group, width: int, heading: Heading | None
+) -> tuple[Block | None, list[Skipped]]:
+    """A group as the block it is, or nothing where it is a mark and not text."""
+    start, end = group.lines[0].start, group.lines[-1].end
+    text = source[start:end]
+    if not any(map(str.isalnum, text)) or _BREAK.fullmatch(text):
+        reason = "scene break" if _BREAK.fullmatch(text) else "nothing to pronounce"
+        return None, skipped_in(source, start, end, reason)
+    kind = _kind(source, group, width, heading)
+    piece = joined(group, source, _line_feeds(source, group, kind, heading))
+    skipped: list[Skipped] = []
+    bullet = bullet_end(group, source) if kind is BlockKind.ITEM else start
+    if bullet > start:
+        skipped += skipped_in(source, start, bullet, "list mark")
+        piece = piece.part(bullet - start, len(piece.text))
+    piece, dropped = _without_marks(source, piece)
+    cleaned, invisible = clean(piece)
+    skipped += dropped + invisible
+    if not cleaned.text:
+        return None, skipped
+    return Block(kind, cleaned.text, cleaned.origins, int(kind is BlockKind.HEADING)), skipped
+
+
+def _line_feeds(source: str, group: Group, kind: BlockKind, heading: Heading | None) -> int:
+    """How many line ends part units: all in verse, the one behind the number in a heading."""
+    if kind not in (BlockKind.VERSE, BlockKind.HEADING):
+        return 0
+    if heading is None:
+        return len(group.lines)
+    number = heading_of(source[group.lines[0].start : group.lines[0].end])
+    return int(number is not None and not number.title)
+
+
+def _kind(source: str, group: Group, width: int, heading: Heading | None) -> BlockKind:
+    if heading is not None or _is_subtitle(group, source):
+        return BlockKind.HEADING
+    if is_item(group, source):
+        return BlockKind.ITEM
+    return BlockKind.VERSE if is_verse(group, width) else BlockKind.PARAGRAPH
+
+
+def _is_subtitle(group: Group, source: str) -> bool:
+    """A short paragraph all in capitals, such as a title page's lines: spoken with a pause."""
+    text = source[group.lines[0].start : group.lines[-1].end]
+    return (
+        len(group.lines) <= 3
+        and len(text) <= _SUBTITLE_CHARS
+        and text.isupper()
+        and text[0].isalpha()
+        and sum(map(str.isalpha, text)) > 3
+        and text[-1] not in "!?,:"
+    )
+
+
+def _without_marks(source: str, piece: Traced) -> tuple[Traced, list[Skipped]]:
+    """The text without underscores that stand for italics, page numbers and pictures."""
+    if "_" not in piece.text and "[" not in piece.text:
+        return piece, []
+    tracer = Tracer(source)
+    done = 0
+    for found in _MARKS.finditer(piece.text):
+        tracer.keep(piece.part(done, found.start()))
+        reason = (found.lastgroup or "").replace("_", " ")
+        first, last = piece.origins[found.start()], piece.origins[found.end() - 1] + 1
+        tracer.skip(first, last, reason)
+        done = found.end()
+    tracer.keep(piece.part(done, len(piece.text)))
+    return tracer.done(), tracer.skipped
+
+
+def _author(entries: Sequence[Entry]) -> str:
+    """The name after "by" on a title page without a header."""
+    for entry in entries[:4]:
+        found = _BY.fullmatch(entry.block.text)
+        if found is not None and len(found[1]) <= _SUBTITLE_CHARS and entry.heading is None:
+            return found[1].strip(" .").title() if found[1].isupper() else found[1].strip(" .")
+    return ""

@@ -1,0 +1,102 @@
+"""Where sentences end: pysbd on one paragraph, checked, with our own rules where it cannot.
+
+pysbd takes a quotation for one sentence and uses a dozen rare symbols as its own marks, losing
+text that holds them. So it gets a mask of the text, character for character: quotation marks,
+brackets and symbols blotted out. Its answer counts only where it covers the mask completely, and
+each end it finds is moved behind closing marks and checked by the rules of `boundaries`.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import lru_cache
+from typing import Protocol
+
+from narrate.text.boundaries import CLOSERS, OPENERS, after_closers, is_boundary, rule_boundaries
+
+__all__ = ["sentences"]
+
+# Languages that pysbd knows and treats no worse than our own rules; Chinese and Japanese need
+# only their full stops.
+_PYSBD = frozenset({"en", "de", "fr", "es", "it", "ru", "nl", "da", "pl", "el", "bg", "sk"})
+_MAX_PYSBD_CHARS = 5_000  # its time grows with the square of a paragraph's length
+_INNER = re.compile(rf"[.!?…‥؟۔।॥][{re.escape(CLOSERS)}]*\s+\S|[。！？｡]")
+# The mark stands behind a plain word of four letters and before a capital: no splitter and no
+# abbreviation list disagrees about these, so pysbd need not be asked.
+_PLAIN = re.compile(
+    rf"(?:[^\W\d_A-Z]{{4}}|[!?])[.!?][{re.escape(CLOSERS)}]*\s+[{re.escape(OPENERS)}\"'`]*[A-Z]"
+)
+_QUOTES = re.compile(r"(?<!\w)['‘’]|['‘’](?!\w)|[\"“”„«»‹›()\[\]{}「」『』`_*]")
+_SYMBOLS = re.compile(r"[∯ȸ♨☝✂⌂♬♭☉☇☈☄☊☋☌☍☓ƪƒ♡☏&ᓰ-ᓿ\r\n]|[^\x00-\u2fff]")
+
+
+class _Processor(Protocol):
+    def process(self) -> list[str]: ...
+
+
+class _Segmenter(Protocol):
+    def processor(self, text: str) -> _Processor: ...
+
+
+def sentences(text: str, language: str) -> list[tuple[int, int]]:
+    """The sentences of one paragraph as `(start, end)`, without the white space between them."""
+    if _INNER.search(text) is None:
+        ends: list[int] = []
+    elif language not in _PYSBD or len(text) > _MAX_PYSBD_CHARS or _all_plain(text):
+        ends = list(rule_boundaries(text, language))
+    else:
+        ends = _pysbd_boundaries(text, language)
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for end in [*ends, len(text)]:
+        piece = text[start:end]
+        if piece.strip():
+            first = start + len(piece) - len(piece.lstrip())
+            spans.append((first, first + len(piece.strip())))
+        start = end
+    return spans
+
+
+def _all_plain(text: str) -> bool:
+    return sum(1 for _ in _PLAIN.finditer(text)) == sum(1 for _ in _INNER.finditer(text))
+
+
+def _pysbd_boundaries(text: str, language: str) -> list[int]:
+    """pysbd's ends that hold, or our own where its answer does not cover the text."""
+    mask = _QUOTES.sub(" ", _SYMBOLS.sub("x", text))
+    ends = _covered(mask, _segmenter(language).processor(mask).process())
+    if ends is None:
+        return list(rule_boundaries(text, language))
+    kept: list[int] = []
+    for end in ends:
+        moved = after_closers(text, end)
+        if moved < len(text) and is_boundary(text, moved, language) and moved not in kept[-1:]:
+            kept.append(moved)
+    return kept
+
+
+def _covered(mask: str, pieces: list[str]) -> list[int] | None:
+    """The end of each piece in the mask, None where the pieces are not the whole of it."""
+    ends: list[int] = []
+    cursor = 0
+    for piece in pieces:
+        bare = piece.strip()
+        while cursor < len(mask) and mask[cursor].isspace():
+            cursor += 1
+        if not mask.startswith(bare, cursor):
+            return None
+        cursor += len(bare)
+        ends.append(cursor)
+    return None if mask[cursor:].strip() else ends
+
+
+@lru_cache(maxsize=4)
+def _segmenter(language: str) -> _Segmenter:
+    # Imported here: a document of one-sentence paragraphs, and `--help`, never need it.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its patterns hold escapes that Python now warns about
+        import pysbd
+
+        segmenter: _Segmenter = pysbd.Segmenter(language=language, clean=False)
+    return segmenter
