@@ -1,0 +1,108 @@
+"""The command line's frame: its commands, its default command, and the one edge for errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from narrate import __version__
+from narrate.cli import book, clean, plan, status
+from narrate.errors import NarrateError, UsageError
+
+__all__ = ["app", "main"]
+
+DEFAULT_COMMAND = "book"
+INTERRUPTED, TERMINATED = 130, 143
+
+
+class _DocumentFirst(TyperGroup):
+    """A group where `narrate FILE` means `narrate book FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command in front of words that name no command."""
+        own = {name for parameter in self.params for name in parameter.opts} | {"--help"}
+        words = [word for word in args if word not in own]
+        if words and words[0] not in self.commands:
+            args = [DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_DocumentFirst,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Turn a document into an audiobook. `narrate FILE` is short for `narrate book FILE`.",
+    epilog="Exit codes: 0 done, 2 usage, 3 document, 4 output, 5 storage, 6 busy, 7 voice, "
+    "8 backend, 9 bad chunks, 130 Ctrl-C, 143 SIGTERM.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"narrate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Hold the options of the group itself."""
+
+
+app.command("book")(book.book)
+app.command("plan")(plan.plan)
+app.command("status")(status.status)
+app.command("clean")(clean.clean)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
+def main() -> None:
+    """Run the command; every error becomes one line and an exit code."""
+    debug = "--debug" in sys.argv
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code: Any = app(standalone_mode=False)
+    except NarrateError as error:
+        if debug:
+            raise
+        _fail(str(error))
+        code = error.exit_code
+    except typer.TyperException as error:
+        said = getattr(error, "format_message", error.__str__)()
+        _fail(f"{said.rstrip('.')}. `narrate --help` lists the commands and options")
+        code = getattr(error, "exit_code", UsageError.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        if debug:
+            raise
+        _fail("stopped; what was spoken is kept. Run the same command again to go on")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left; Python must not complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        _fail(f"{type(error).__name__}: {error}. This is a fault in narrate; see --debug")
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    line = " ".join(message.split())
+    typer.echo(f"narrate: {line}", err=True)

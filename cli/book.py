@@ -1,0 +1,136 @@
+"""`narrate FILE`: the whole way from a document to its audiobook."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from narrate.cli.words import amount, duration, size
+from narrate.config import Job, Settings
+
+if TYPE_CHECKING:
+    from narrate.store import Store
+    from narrate.studio import Delivered, Survey
+
+__all__ = ["book"]
+
+TAKE_BYTES_PER_S = 24_000
+"""What a second of speech takes as FLAC, roughly."""
+
+
+def book(
+    document: Annotated[str, typer.Argument(metavar="FILE", help="The document: .txt or .md.")],
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help="Where the book's folder is made.")
+    ] = "outputs",
+    voice: Annotated[
+        str | None,
+        typer.Option("--voice", metavar="FILE", help="A recording of the voice to speak in."),
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="xx", help="The document's language, such as en."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option("--speed", metavar="X", help="How fast to speak, 0.5 to 2.")
+    ] = 1.0,
+    chapters: Annotated[
+        str | None,
+        typer.Option("--chapters", metavar="1-3,7", help="Only these chapters, by number."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="Another reading, from voices that vary."),
+    ] = None,
+    max_chars: Annotated[
+        int, typer.Option("--max-chars", metavar="N", help="The longest chunk, in characters.")
+    ] = 300,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Speak again what is done; write among foreign files."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and Prefect's own log.")
+    ] = False,
+) -> None:
+    """Narrate a document into one WAV a chapter and one for the whole book.
+
+    A run that was stopped goes on where it ended when the same command is given again.
+
+    Examples:
+
+        narrate data/tokenization-tutorial.md
+
+        narrate book.txt --chapters 1-3 --speed 1.1 --out audiobooks
+    """
+    from narrate import studio
+    from narrate.store import Store
+
+    job = Job(document, out, voice, language, speed, chapters, seed, max_chars, force)
+    settings = Settings.from_environment()
+    with Store(settings) as store:
+        if dry_run:
+            _print_survey(studio.survey(store, job))
+            return
+        delivered = studio.finished(store, job)
+        if delivered:
+            typer.echo("Nothing to do: it is all there.", err=True)
+        else:
+            started = time.monotonic()
+            with store.leases.hold(studio.find_book(store, job).book.id):
+                delivered = _run(store, settings, job, debug)
+            took_s = time.monotonic() - started
+            typer.echo(
+                f"{amount(len(delivered.chapters), 'chapter')}, {duration(delivered.audio_s)} "
+                f"of audio in {duration(took_s)}",
+                err=True,
+            )
+    _print_result(delivered)
+
+
+def _run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
+    """Plan while Prefect's server starts, then run the flow with a view of its progress."""
+    from narrate import studio
+    from narrate.cli.progress import ProgressView
+    from narrate.flows.server import prefect_server
+
+    with prefect_server(settings, debug=debug) as ready:
+        studio.plan_book(store, job)
+        # Importing Prefect takes a second: after the plan, and still beside the server's start.
+        from narrate.flows.book import narrate_book
+        from narrate.tasks.progress import listening
+
+        ready()
+        with ProgressView() as view, listening(view.show):
+            return studio.Delivered.from_values(narrate_book(**job.parameters()))
+
+
+def _print_survey(found: Survey) -> None:
+    from narrate.audio.wav import wav_bytes
+
+    takes_bytes = found.audio_s * TAKE_BYTES_PER_S
+    disk = 2 * wav_bytes(found.audio_s) + takes_bytes
+    typer.echo(f"Title      {found.title} ({found.language})")
+    typer.echo(f"Chapters   {found.selected} of {found.chapters}")
+    typer.echo(f"Chunks     {found.chunks:,}, {found.cached:,} of them in the store")
+    typer.echo(f"Audio      about {duration(found.audio_s)}")
+    typer.echo(f"Disk       about {size(disk)}")
+    typer.echo(f"Folder     {found.folder}")
+
+
+def _print_result(delivered: Delivered) -> None:
+    if delivered.wav:
+        typer.echo(delivered.wav)
+        return
+    for path in delivered.chapters:
+        typer.echo(path)
+    typer.echo(
+        f"{len(delivered.chapters)} of {amount(delivered.of_chapters, 'chapter')} done; the whole "
+        "book's WAV is made when all are there.",
+        err=True,
+    )

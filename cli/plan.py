@@ -1,0 +1,89 @@
+"""`narrate plan FILE`: the chunks of a document, without speaking."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from narrate.core import Plan
+
+__all__ = ["plan"]
+
+
+def plan(
+    document: Annotated[str, typer.Argument(metavar="FILE", help="The document: .txt or .md.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, a stable format for other programs.")
+    ] = False,
+    max_chars: Annotated[
+        int, typer.Option("--max-chars", metavar="N", help="The longest chunk, in characters.")
+    ] = 300,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="xx", help="The document's language, such as en."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Print what would be spoken, chunk by chunk, and what would be skipped.
+
+    Examples:
+
+        narrate plan data/tokenization-tutorial.md
+
+        narrate plan book.txt --json --max-chars 200
+    """
+    from narrate import text
+
+    options = text.PlanOptions(max_chars=max_chars, language=language)
+    made = text.plan(text.read(Path(document)), options)
+    typer.echo(json.dumps(_values(made), ensure_ascii=False, indent=1) if as_json else _lines(made))
+
+
+def _values(made: Plan) -> dict[str, Any]:
+    """Return the public format; keys are only ever added to it."""
+    return {
+        "format": 1,
+        "title": made.title,
+        "author": made.author,
+        "language": made.language,
+        "chapters": [
+            {"number": number, "title": title}
+            for number, title in enumerate(made.chapter_titles, 1)
+        ],
+        "chunks": [
+            {
+                "position": chunk.position,
+                "chapter": chunk.chapter,
+                "text": chunk.text,
+                "spoken": chunk.spoken,
+                "pause_s": chunk.pause_after_s,
+                "source": [chunk.span.start, chunk.span.end],
+            }
+            for chunk in made.chunks
+        ],
+        "skipped": [
+            {"source": [part.span.start, part.span.end], "reason": part.reason}
+            for part in made.skipped
+        ],
+    }
+
+
+def _lines(made: Plan) -> str:
+    lines = [f"{made.title} ({made.language})"]
+    chapter = 0
+    for chunk in made.chunks:
+        if chunk.chapter != chapter:
+            chapter = chunk.chapter
+            lines += ["", f"Chapter {chapter}: {made.chapter_titles[chapter - 1]}".rstrip(": ")]
+        lines.append(f"{chunk.position:6}  {chunk.pause_after_s:4.2f} s  {chunk.spoken}")
+    skipped: dict[str, int] = {}
+    for part in made.skipped:
+        skipped[part.reason] = skipped.get(part.reason, 0) + part.span.end - part.span.start
+    if skipped:
+        lines += ["", "Not spoken:"]
+        lines += [f"{count:8,} characters  {reason}" for reason, count in sorted(skipped.items())]
+    return "\n".join(lines)

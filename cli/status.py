@@ -1,0 +1,116 @@
+"""`narrate status`: what is done, what is left, and where; from the store alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from narrate.cli.words import amount, duration
+from narrate.config import Settings
+from narrate.errors import InputError
+
+if TYPE_CHECKING:
+    from narrate.store import Book, Store
+
+__all__ = ["status"]
+
+
+def status(
+    book: Annotated[
+        str | None, typer.Argument(metavar="[BOOK]", help="A book's name, or its document.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Show every book, or one book chapter by chapter.
+
+    Examples:
+
+        narrate status
+
+        narrate status tokenization-tutorial --json
+    """
+    from narrate.store import Store
+
+    with Store(Settings.from_environment()) as store:
+        found = _chosen(store, book) if book else store.books()
+        facts = [_facts(store, one) for one in found]
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
+    elif not facts:
+        typer.echo("No book yet. `narrate FILE` makes one.")
+    else:
+        for one in facts:
+            typer.echo("\n".join(_lines(one, chapters=book is not None)))
+
+
+def _chosen(store: Store, name: str) -> list[Book]:
+    found = store.book(name)
+    books = [found] if found else store.books_of(Path(name).expanduser().absolute())
+    if not books:
+        known = ", ".join(one.id for one in store.books()[:10])
+        raise InputError(
+            "there is no such book",
+            where=name,
+            remedy=f"known are: {known}" if known else "`narrate FILE` makes one",
+        )
+    return books
+
+
+def _facts(store: Store, book: Book) -> dict[str, Any]:
+    outputs = store.outputs(book.id)
+    whole = outputs.get(("book", 0))
+    chapters = [
+        {
+            "number": part.number,
+            "title": part.title,
+            "chunks": part.chunks,
+            "done": part.done,
+            "audio_s": round(part.audio_s, 3),
+            "wav": str(outputs["chapter", part.number].path)
+            if ("chapter", part.number) in outputs
+            else None,
+        }
+        for part in store.progress(book.id)
+    ]
+    return {
+        "book": book.id,
+        "title": book.title,
+        "source": str(book.source_path),
+        "folder": str(book.folder),
+        "chunks": sum(part["chunks"] for part in chapters),
+        "done": sum(part["done"] for part in chapters),
+        "audio_s": round(sum(part["audio_s"] for part in chapters), 3),
+        "running": store.holder(book.id),
+        "wav": str(whole.path) if whole else None,
+        "chapters": chapters,
+    }
+
+
+def _lines(facts: dict[str, Any], *, chapters: bool) -> list[str]:
+    stitched = sum(bool(part["wav"]) for part in facts["chapters"])
+    left = facts["chunks"] - facts["done"]
+    if facts["running"]:
+        state = f"being narrated by {facts['running']}"
+    elif left:
+        state = f"{amount(left, 'chunk')} left; narrate {facts['source']} goes on"
+    elif facts["wav"]:
+        state = "finished"
+    else:
+        state = f"spoken, not all stitched; narrate {facts['source']} goes on"
+    lines = [
+        f"{facts['book']}: {facts['done']:,} of {amount(facts['chunks'], 'chunk')}, {stitched} of "
+        f"{amount(len(facts['chapters']), 'chapter')} as WAV, "
+        f"{duration(facts['audio_s'])} of audio: {state}",
+        f"    {facts['wav'] or facts['folder']}",
+    ]
+    if chapters:
+        lines += [
+            f"    {part['number']:4}  {part['done']:5}/{part['chunks']:<5}  "
+            f"{duration(part['audio_s']):>12}  {'wav' if part['wav'] else '   '}  {part['title']}"
+            for part in facts["chapters"]
+        ]
+    return lines

@@ -1,0 +1,43 @@
+"""The whole program on one screen: a document in, an audiobook out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from narrate.config import Job, Settings
+from narrate.store import Store
+from narrate.tasks import deliver, plan, read, speak, stitch
+
+__all__ = ["narrate_book"]
+
+
+@flow(
+    name="narrate-book",
+    flow_run_name="{document}",
+    task_runner=ThreadPoolTaskRunner[Any](max_workers=1),
+    persist_result=False,
+    log_prints=False,
+)
+def narrate_book(
+    document: str,
+    out: str = "outputs",
+    voice: str | None = None,
+    language: str | None = None,
+    speed: float = 1.0,
+    chapters: str | None = None,
+    seed: int | None = None,
+    max_chars: int = 300,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Narrate a document; the store knows what is done, so a run resumes where one ended."""
+    job = Job(document, out, voice, language, speed, chapters, seed, max_chars, force).parameters()
+    book = read(job)
+    with Store(Settings.from_environment()) as store, store.leases.hold(book):
+        plan(book, job)
+        stitched = [stitch.submit(book, chapter) for chapter in speak(book)]
+        for chapter_wav in stitched:
+            chapter_wav.result()
+        return deliver(book)

@@ -1,0 +1,137 @@
+"""Prefect's own server as a child of this process: quiet, local, and gone when we are gone.
+
+Prefect can start one by itself, but only after it was imported, never shared out before the
+work begins, and it outlives a parent that is killed. So the environment is prepared here before
+the first import of prefect, the socket is opened by the parent (no two runs can want the same
+port), and the child leaves as soon as the pipe from its parent breaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, MutableMapping
+
+from narrate.config import Settings
+from narrate.errors import BackendError
+
+__all__ = ["EmbeddedServer", "prefect_server", "prepare_environment"]
+
+START_S = 180.0
+STOP_S = 2.0
+CHECK_S = 10.0
+
+
+def prepare_environment(settings: Settings, environ: MutableMapping[str, str]) -> None:
+    """Set what Prefect reads when it is first imported; what the user has set stays."""
+    quiet = {
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        # Both are needed: with one missing, Prefect calls two hosts outside.
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+        "PREFECT_TASKS_DEFAULT_NO_CACHE": "true",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "100",
+    }
+    for name, value in quiet.items():
+        environ.setdefault(name, value)
+
+
+class EmbeddedServer:
+    """A Prefect server on a loopback port, started at once and waited for later."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.home = settings.home / "prefect"
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.log = self.home / "server.log"
+        with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+            environ = dict(os.environ)
+            prepare_environment(settings, environ)
+            environ.pop("PREFECT_API_URL", None)
+            with self.log.open("wb") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "narrate.flows.serve", str(listener.fileno())],
+                    env=environ,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[listener.fileno()],
+                    start_new_session=True,  # Ctrl-C is for us; we end the server ourselves
+                )
+
+    def wait(self) -> None:
+        """Return when the server answers; BackendError with the place of its log if it does not."""
+        until = time.monotonic() + START_S
+        while time.monotonic() < until and self.process.poll() is None:
+            with contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError):
+                urllib.request.urlopen(f"{self.url}/health", timeout=START_S).close()
+                return
+            time.sleep(0.05)
+        raise BackendError(
+            "Prefect's server did not start",
+            where=str(self.log),
+            remedy="read that file; `--debug` shows more, and PREFECT_API_URL names another server",
+        )
+
+    def stop(self) -> None:
+        """End the server; its database survives a hard end."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+
+
+@contextlib.contextmanager
+def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Callable[[], None]]:
+    """Have Prefect report to the user's server, or to one of our own while the block runs.
+
+    Yields a function that waits until that server answers.
+    """
+    if not debug:
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    prepare_environment(settings, os.environ)
+    if settings.prefect_api_url:
+        yield lambda: _check(str(settings.prefect_api_url))
+        return
+    server = EmbeddedServer(settings)
+    os.environ["PREFECT_API_URL"] = server.url
+    try:
+        yield server.wait
+    finally:
+        _send_what_is_queued()
+        del os.environ["PREFECT_API_URL"]
+        server.stop()
+
+
+def _send_what_is_queued() -> None:
+    """Let Prefect's background senders finish while the server is there to hear them."""
+    if "prefect" in sys.modules:
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import APILogWorker
+
+        for worker in (APILogWorker, EventsWorker):
+            worker.drain_all(timeout=STOP_S)
+
+
+def _check(url: str) -> None:
+    try:
+        urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=CHECK_S).close()
+    except (OSError, ValueError) as error:
+        raise BackendError(
+            f"no Prefect server answers: {getattr(error, 'reason', error)}",
+            where=f"PREFECT_API_URL={url}",
+            remedy="start it, or unset PREFECT_API_URL to run without one",
+        ) from error

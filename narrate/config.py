@@ -1,0 +1,117 @@
+"""What the environment and the command line decide, as frozen values checked once.
+
+This is the only module that reads environment variables.
+
+    NARRATE_HOME           where the store, the takes and Prefect's own files live
+    NARRATE_DATABASE_URL   another database than the SQLite file in the home
+    PREFECT_API_URL        a Prefect server to report to, instead of an embedded one
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from narrate.errors import UsageError
+
+__all__ = ["Job", "Selection", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where this process keeps its state and whom it reports to."""
+
+    home: Path
+    database_url: str
+    prefect_api_url: str | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings from the environment; relative paths count from the current folder."""
+        env = os.environ if environ is None else environ
+        home = Path(env.get("NARRATE_HOME") or platformdirs.user_data_path("narrate"))
+        home = home.expanduser().absolute()
+        url = env.get("NARRATE_DATABASE_URL") or f"sqlite:///{home / 'narrate.db'}"
+        return cls(home, url, env.get("PREFECT_API_URL") or None)
+
+    @property
+    def takes(self) -> Path:
+        """The folder of content-addressed takes."""
+        return self.home / "takes"
+
+
+_PART = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Chapters by number, from words like `1-3,7`; an empty one means all."""
+
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def parse(cls, words: str | None) -> Selection:
+        """Understand `1-3,7`; anything else is a UsageError."""
+        if words is None:
+            return cls()
+        ranges = []
+        for part in words.replace(" ", "").split(","):
+            found = _PART.fullmatch(part)
+            first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+            if not 1 <= first <= last:
+                raise UsageError(
+                    f"--chapters does not understand {words!r}",
+                    remedy="write numbers and ranges from 1 up, such as 1-3,7",
+                )
+            ranges.append((first, last))
+        return cls(tuple(ranges))
+
+    def __contains__(self, chapter: int) -> bool:
+        return not self.ranges or any(first <= chapter <= last for first, last in self.ranges)
+
+    def of(self, chapters: int) -> tuple[int, ...]:
+        """The selected chapters of a book that has `chapters`; a UsageError if it names none."""
+        chosen = tuple(c for c in range(1, chapters + 1) if c in self)
+        beyond = [last for _, last in self.ranges if last > chapters]
+        if not chosen or beyond:
+            raise UsageError(
+                f"--chapters names chapter {beyond[0] if beyond else '?'}, "
+                f"but the book has {chapters}",
+                remedy="`narrate plan FILE` lists the chapters",
+            )
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request to narrate a document: plain values, so that it can be a flow's parameters."""
+
+    document: str
+    out: str = "outputs"
+    voice: str | None = None
+    language: str | None = None
+    speed: float = 1.0
+    chapters: str | None = None
+    seed: int | None = None
+    max_chars: int = 300
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        Selection.parse(self.chapters)
+        if not 0.5 <= self.speed <= 2.0:
+            raise UsageError(f"--speed {self.speed} is out of range", remedy="use 0.5 to 2.0")
+
+    @property
+    def selection(self) -> Selection:
+        """The chapters to speak."""
+        return Selection.parse(self.chapters)
+
+    def parameters(self) -> dict[str, Any]:
+        """The job as keyword arguments."""
+        return asdict(self)

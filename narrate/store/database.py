@@ -1,0 +1,172 @@
+"""The connection: open, migrate, and turn a database's failures into words.
+
+SQLite runs in WAL mode with foreign keys, a busy timeout and full synchronous writes, so that a
+row that was committed is there after a power cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.orm import Session
+
+from narrate.errors import NarrateError, StorageError
+
+__all__ = ["HEAD", "Database"]
+
+HEAD = "0001"
+"""The newest migration; a test holds it equal to the last file under `migrations/versions`."""
+
+BUSY_TIMEOUT_S = 20
+
+_REMEDIES = {
+    "disk is full": ("the disk is full", "free some space, then run the same command again"),
+    "locked": (
+        "the database is locked by another program",
+        "close what holds it, then run the same command again",
+    ),
+    "readonly": ("the database is read-only", "make the file and its folder writable"),
+    "unable to open": (
+        "the database cannot be opened",
+        "check that the folder exists and is writable, or set NARRATE_HOME",
+    ),
+    "not a database": (
+        "the database is damaged",
+        "move it aside; takes are kept as files, the book is planned anew",
+    ),
+    "malformed": (
+        "the database is damaged",
+        "move it aside, or repair it with `sqlite3 FILE .recover`",
+    ),
+    "disk i/o error": (
+        "the disk failed under the database",
+        "check the disk and its free space, then run the same command again",
+    ),
+}
+
+
+class Database:
+    """An engine whose sessions raise `StorageError` and whose schema is the newest."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.url = make_url(url)
+            self.engine = self._engine()
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise StorageError(
+                f"NARRATE_DATABASE_URL is not usable: {error}",
+                remedy="write sqlite:///FILE, or unset it",
+            ) from error
+        with self.failures():
+            self._migrate()
+
+    @property
+    def where(self) -> str:
+        """The file or server, without a password."""
+        return self.url.database or self.url.render_as_string() if self.is_sqlite else str(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file of our own."""
+        return self.url.get_backend_name() == "sqlite"
+
+    def _engine(self) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(self.url, pool_pre_ping=True)
+        engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_S})
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Session]:
+        """Yield a session whose transaction commits at the end, or rolls back on any error."""
+        with self.failures(), Session(self.engine) as session, session.begin():
+            yield session
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Yield a session that only reads: it waits for no writer and needs no write access."""
+        engine = self.engine.execution_options(writes=False)
+        with self.failures(), Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextlib.contextmanager
+    def failures(self) -> Iterator[None]:
+        """Turn what a database can fail with into a StorageError that says what to do."""
+        try:
+            yield
+        except DBAPIError as error:
+            said = str(error.orig).lower()
+            for sign, (what, remedy) in _REMEDIES.items():
+                if sign in said:
+                    raise StorageError(what, where=self.where, remedy=remedy) from error
+            raise StorageError(f"the database failed: {error.orig}", where=self.where) from error
+        except OSError as error:
+            raise StorageError(
+                f"the store cannot be used: {error.strerror}",
+                where=str(error.filename or self.where),
+                remedy="check the folder's permissions and space, or set NARRATE_HOME",
+            ) from error
+
+    def _migrate(self) -> None:
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        with self.engine.connect().execution_options(writes=False) as connection:
+            version = _version_of(connection)
+            if version is None and inspect(connection).get_table_names():
+                raise StorageError(
+                    "the database was not made by narrate",
+                    where=self.where,
+                    remedy="point NARRATE_DATABASE_URL or NARRATE_HOME elsewhere",
+                )
+        if version == HEAD:
+            return
+        if version is not None and version > HEAD:
+            raise self._too_new(version)
+        from narrate.store.migrations import upgrade  # alembic costs 0.3 s: only when needed
+
+        upgrade(self.engine)
+
+    def _too_new(self, version: str) -> NarrateError:
+        return StorageError(
+            f"the database was made by a newer narrate (schema {version}, this one knows {HEAD})",
+            where=self.where,
+            remedy="update narrate, or set NARRATE_HOME to another folder",
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _version_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # NOTE: SQLAlchemy must send BEGIN itself; pysqlite's own late BEGIN breaks lock upgrades.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads first cannot wait for a writer when it then writes:
+    # SQLite answers "locked" at once. Taking the write lock at the start makes it wait its turn.
+    writes = connection.get_execution_options().get("writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

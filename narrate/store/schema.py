@@ -1,0 +1,122 @@
+"""The tables. Typed SQLAlchemy models that never leave this room.
+
+books ──< chapters
+  │  └──< chunks ─ ─ take_key ─ ─> takes      (no foreign key: a chunk is planned first)
+  ├──< outputs
+  └─── leases
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = ["Base", "BookRow", "ChapterRow", "ChunkRow", "LeaseRow", "OutputRow", "TakeRow"]
+
+
+class Base(DeclarativeBase):
+    """Root of the models; strings are unbounded, integers 64 bits wide."""
+
+    type_annotation_map = {str: Text, int: BigInteger, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+def _book_id() -> Mapped[str]:
+    return mapped_column(ForeignKey("books.id", ondelete="CASCADE"), primary_key=True)
+
+
+class BookRow(Base):
+    """A document being narrated; `folder` is where its results go."""
+
+    __tablename__ = "books"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    source_path: Mapped[str] = mapped_column(index=True)
+    source_sha256: Mapped[str]
+    folder: Mapped[str] = mapped_column(index=True, unique=True)
+    title: Mapped[str] = mapped_column(default="")
+    author: Mapped[str] = mapped_column(default="")
+    language: Mapped[str] = mapped_column(default="")
+    plan_digest: Mapped[str] = mapped_column(default="")
+    speech_digest: Mapped[str] = mapped_column(default="")
+    job: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    skipped: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    updated_at: Mapped[float]
+
+
+class ChapterRow(Base):
+    """A chapter's title by its number."""
+
+    __tablename__ = "chapters"
+
+    book_id: Mapped[str] = _book_id()
+    number: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class ChunkRow(Base):
+    """What is spoken in one go, and the key of the take that says it."""
+
+    __tablename__ = "chunks"
+    __table_args__ = (
+        Index("ix_chunks_chapter", "book_id", "chapter"),
+        Index("ix_chunks_take_key", "take_key"),
+    )
+
+    book_id: Mapped[str] = _book_id()
+    position: Mapped[int] = mapped_column(primary_key=True)
+    chapter: Mapped[int]
+    text: Mapped[str]
+    spoken: Mapped[str]
+    start: Mapped[int]
+    end: Mapped[int]
+    pause_after_s: Mapped[float]
+    take_key: Mapped[str]
+
+
+class TakeRow(Base):
+    """A recording on disk; written only after its file is safe there."""
+
+    __tablename__ = "takes"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    sha256: Mapped[str]
+    size_bytes: Mapped[int]
+    mtime_ns: Mapped[int]
+    samples: Mapped[int]
+    rate_hz: Mapped[int]
+    seed: Mapped[int]
+    attempt: Mapped[int]
+    checks: Mapped[dict[str, Any]]
+    created_at: Mapped[float]
+
+
+class OutputRow(Base):
+    """A file made for a book, and the digest of all that went into it."""
+
+    __tablename__ = "outputs"
+
+    book_id: Mapped[str] = _book_id()
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    inputs: Mapped[str]
+    size_bytes: Mapped[int]
+    mtime_ns: Mapped[int]
+    samples: Mapped[int]
+    rate_hz: Mapped[int]
+
+
+class LeaseRow(Base):
+    """Who is working on a book; worthless once `expires_at` has passed."""
+
+    __tablename__ = "leases"
+
+    book_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int]
+    started: Mapped[float]
+    expires_at: Mapped[float]

@@ -1,0 +1,292 @@
+"""Books, their chunks and their outputs; `Store` is the one door to all of the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import delete, func, insert, select, update
+
+from narrate.config import Settings
+from narrate.core import Chunk, Plan, Span
+from narrate.store.database import Database
+from narrate.store.leases import Leases
+from narrate.store.schema import BookRow, ChapterRow, ChunkRow, LeaseRow, OutputRow, TakeRow
+from narrate.store.takes import Takes
+
+__all__ = ["Book", "Output", "Progress", "Store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A document the store knows; its results go to `folder`."""
+
+    id: str
+    source_path: Path
+    source_sha256: str
+    folder: Path
+    title: str = ""
+    author: str = ""
+    language: str = ""
+    plan_digest: str = ""
+    speech_digest: str = ""
+    job: Mapping[str, Any] | None = None
+    skipped: Mapping[str, int] | None = None
+    updated_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A finished file of a book; `inputs` is the digest of all that went into it."""
+
+    kind: str
+    number: int
+    path: Path
+    inputs: str
+    samples: int
+    rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a chapter is, in chunks and in seconds of recorded audio."""
+
+    number: int
+    title: str
+    chunks: int
+    done: int
+    audio_s: float
+
+
+class Store:
+    """The database and the folder of takes, opened together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.database = Database(settings.database_url)
+        self.takes = Takes(self.database, settings.takes)
+        self.leases = Leases(self.database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    # -- books ----------------------------------------------------------------------------------
+
+    def book(self, book_id: str) -> Book | None:
+        """Return the book of this id, if there is one."""
+        with self.database.reading() as session:
+            row = session.get(BookRow, book_id)
+            return _book(row) if row else None
+
+    def books(self) -> list[Book]:
+        """Return every book, the one touched last first."""
+        with self.database.reading() as session:
+            return [
+                _book(row)
+                for row in session.scalars(select(BookRow).order_by(BookRow.updated_at.desc()))
+            ]
+
+    def books_of(self, source: Path) -> list[Book]:
+        """Return the books made from this file."""
+        with self.database.reading() as session:
+            rows = session.scalars(select(BookRow).where(BookRow.source_path == str(source)))
+            return [_book(row) for row in rows]
+
+    def put_book(self, book: Book) -> None:
+        """Insert or replace what is known of a book; its plan and outputs stay."""
+        with self.database.session() as session:
+            session.merge(
+                BookRow(
+                    id=book.id,
+                    source_path=str(book.source_path),
+                    source_sha256=book.source_sha256,
+                    folder=str(book.folder),
+                    title=book.title,
+                    author=book.author,
+                    language=book.language,
+                    plan_digest=book.plan_digest,
+                    speech_digest=book.speech_digest,
+                    job=dict(book.job or {}),
+                    skipped=dict(book.skipped or {}),
+                    updated_at=time.time(),
+                )
+            )
+
+    # -- plans ----------------------------------------------------------------------------------
+
+    def put_plan(self, book: Book, plan: Plan, keys: Sequence[str]) -> None:
+        """Replace a book's chapters and chunks by those of a plan, with the key of each take."""
+        self.put_book(replace(book, title=plan.title, author=plan.author, language=plan.language))
+        with self.database.session() as session:
+            for table in (ChapterRow, ChunkRow):
+                session.execute(delete(table).where(table.book_id == book.id))
+            chapters = [
+                {"book_id": book.id, "number": number, "title": title}
+                for number, title in enumerate(plan.chapter_titles, 1)
+            ]
+            session.execute(insert(ChapterRow), chapters)
+            chunks = [
+                _chunk_values(book.id, chunk, key)
+                for chunk, key in zip(plan.chunks, keys, strict=True)
+            ]
+            session.execute(insert(ChunkRow), chunks)
+            row = session.get_one(BookRow, book.id)
+            row.plan_digest, row.speech_digest = book.plan_digest, book.speech_digest
+
+    def put_keys(self, book: Book, keys: Mapping[int, str]) -> None:
+        """Give the chunks at these positions other takes, as another voice or attempt does."""
+        with self.database.session() as session:
+            rows = [
+                {"book_id": book.id, "position": position, "take_key": key}
+                for position, key in keys.items()
+            ]
+            session.execute(update(ChunkRow), rows)
+            session.get_one(BookRow, book.id).speech_digest = book.speech_digest
+
+    def chunks(
+        self, book_id: str, chapters: Iterable[int] | None = None
+    ) -> list[tuple[Chunk, str]]:
+        """Return chunks in reading order, each with its take key."""
+        query = select(ChunkRow).where(ChunkRow.book_id == book_id).order_by(ChunkRow.position)
+        if chapters is not None:
+            query = query.where(ChunkRow.chapter.in_(list(chapters)))
+        with self.database.reading() as session:
+            return [(_chunk(row), row.take_key) for row in session.scalars(query)]
+
+    def chapter_titles(self, book_id: str) -> list[str]:
+        """Return the titles in order; an untitled chapter has an empty one."""
+        query = select(ChapterRow.title).where(ChapterRow.book_id == book_id)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(ChapterRow.number)))
+
+    def progress(self, book_id: str) -> list[Progress]:
+        """Return how far each chapter is, by the rows alone."""
+        query = (
+            select(
+                ChapterRow.number,
+                ChapterRow.title,
+                func.count(ChunkRow.position),
+                func.count(TakeRow.key),
+                func.coalesce(func.sum(TakeRow.samples * 1.0 / TakeRow.rate_hz), 0.0),
+            )
+            .join(
+                ChunkRow,
+                (ChunkRow.book_id == ChapterRow.book_id) & (ChunkRow.chapter == ChapterRow.number),
+            )
+            .outerjoin(TakeRow, TakeRow.key == ChunkRow.take_key)
+            .where(ChapterRow.book_id == book_id)
+            .group_by(ChapterRow.number, ChapterRow.title)
+            .order_by(ChapterRow.number)
+        )
+        with self.database.reading() as session:
+            return [Progress(*row) for row in session.execute(query)]
+
+    # -- outputs --------------------------------------------------------------------------------
+
+    def put_output(self, book_id: str, output: Output) -> None:
+        """Remember a finished file as it lies on the disk now."""
+        stat = output.path.stat()
+        with self.database.session() as session:
+            session.merge(
+                OutputRow(
+                    book_id=book_id,
+                    kind=output.kind,
+                    number=output.number,
+                    path=str(output.path),
+                    inputs=output.inputs,
+                    size_bytes=stat.st_size,
+                    mtime_ns=stat.st_mtime_ns,
+                    samples=output.samples,
+                    rate_hz=output.rate_hz,
+                )
+            )
+
+    def outputs(self, book_id: str) -> dict[tuple[str, int], Output]:
+        """Return the finished files that are still on the disk as they were written."""
+        with self.database.reading() as session:
+            rows = list(session.scalars(select(OutputRow).where(OutputRow.book_id == book_id)))
+            return {(row.kind, row.number): _output(row) for row in rows if _is_intact(row)}
+
+    def output_keys(self, book_id: str) -> list[tuple[str, int]]:
+        """Return the kind and number of every output on record, whatever became of its file."""
+        query = select(OutputRow.kind, OutputRow.number).where(OutputRow.book_id == book_id)
+        with self.database.reading() as session:
+            return [(kind, number) for kind, number in session.execute(query)]
+
+    def drop_output(self, book_id: str, kind: str, number: int) -> Path | None:
+        """Forget a file of this book; returns where it was, to be removed by the caller."""
+        with self.database.session() as session:
+            row = session.get(OutputRow, (book_id, kind, number))
+            if row is None:
+                return None
+            path = Path(row.path)
+            session.delete(row)
+            return path
+
+    def holder(self, book_id: str) -> str | None:
+        """Return who works on the book now, as `host, process N`, or None."""
+        with self.database.reading() as session:
+            row = session.get(LeaseRow, book_id)
+            return self.leases.holder_of(row) if row else None
+
+
+def _book(row: BookRow) -> Book:
+    return Book(
+        id=row.id,
+        source_path=Path(row.source_path),
+        source_sha256=row.source_sha256,
+        folder=Path(row.folder),
+        title=row.title,
+        author=row.author,
+        language=row.language,
+        plan_digest=row.plan_digest,
+        speech_digest=row.speech_digest,
+        job=row.job,
+        skipped=row.skipped,
+        updated_at=row.updated_at,
+    )
+
+
+def _chunk(row: ChunkRow) -> Chunk:
+    span = Span(row.start, row.end)
+    return Chunk(row.chapter, row.position, row.text, row.spoken, span, row.pause_after_s)
+
+
+def _chunk_values(book_id: str, chunk: Chunk, key: str) -> dict[str, object]:
+    return {
+        "book_id": book_id,
+        "position": chunk.position,
+        "chapter": chunk.chapter,
+        "text": chunk.text,
+        "spoken": chunk.spoken,
+        "start": chunk.span.start,
+        "end": chunk.span.end,
+        "pause_after_s": chunk.pause_after_s,
+        "take_key": key,
+    }
+
+
+def _output(row: OutputRow) -> Output:
+    return Output(row.kind, row.number, Path(row.path), row.inputs, row.samples, row.rate_hz)
+
+
+def _is_intact(row: OutputRow) -> bool:
+    try:
+        stat = Path(row.path).stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (row.size_bytes, row.mtime_ns)

@@ -1,0 +1,221 @@
+"""Takes: recordings kept under their key, written so that a row never speaks of a missing file.
+
+The order of writes: audio to a temporary file, fsync, rename, fsync of the folder, then the row.
+A crash between any two of them costs the take, never the truth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from narrate.core import Take
+from narrate.store.database import Database
+from narrate.store.schema import ChunkRow, LeaseRow, TakeRow
+
+__all__ = ["NewTake", "Takes", "Unused"]
+
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_IN_QUERY = 500
+_TEMPORARY = ".part"
+_ABANDONED_AFTER_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class NewTake:
+    """A recording that is to be stored: encoded audio and what it is."""
+
+    take_key: str
+    audio: bytes
+    samples: int
+    rate_hz: int
+    seed: int
+    attempt: int
+    checks: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """What no book uses: keys with rows, and files that no row speaks of."""
+
+    keys: tuple[str, ...]
+    files: tuple[Path, ...]
+    size_bytes: int
+
+
+class Takes:
+    """The folder of takes and the table that describes it."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.folder = folder
+
+    def path_of(self, key: str) -> Path:
+        """Return where the take of this key lies; two letters of the key spread the folders."""
+        return self.folder / key[:2] / f"{key}.flac"
+
+    def add(self, takes: Sequence[NewTake]) -> list[Take]:
+        """Store recordings, all of them or none of the rows; returns them as they lie on disk."""
+        if not takes:
+            return []
+        with self.database.failures():
+            files = [self._write(self.path_of(take.take_key), take.audio) for take in takes]
+            for folder in {path.parent for path in files}:
+                _fsync_folder(folder)
+            values = [_values(take, path) for take, path in zip(takes, files, strict=True)]
+        insert = _INSERT[self.database.engine.dialect.name](TakeRow)
+        replaced = {name: insert.excluded[name] for name in values[0] if name != "key"}
+        with self.database.session() as session:
+            session.execute(
+                insert.on_conflict_do_update(index_elements=["key"], set_=replaced), values
+            )
+        return [
+            Take(
+                take.take_key,
+                path,
+                str(row["sha256"]),
+                take.samples,
+                take.rate_hz,
+                take.seed,
+                take.attempt,
+                take.checks,
+            )
+            for take, path, row in zip(takes, files, values, strict=True)
+        ]
+
+    def _write(self, path: Path, audio: bytes) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_TEMPORARY}")
+        try:
+            with temporary.open("xb") as file:
+                file.write(audio)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        return path
+
+    def get(self, keys: Iterable[str]) -> dict[str, Take]:
+        """Return the takes that have a row, by key; whether their files are sound is not asked."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, Take] = {}
+        with self.database.reading() as session:
+            for start in range(0, len(wanted), _IN_QUERY):
+                query = select(TakeRow).where(TakeRow.key.in_(wanted[start : start + _IN_QUERY]))
+                found.update((row.key, self._take(row)) for row in session.scalars(query))
+        return found
+
+    def damaged(self, keys: Iterable[str], *, thorough: bool) -> dict[str, str]:
+        """Return the keys whose file is not the one that was stored, each with what is wrong.
+
+        The quick check compares size and time of change, and reads a file only when they differ;
+        the thorough one reads every file and compares its SHA-256.
+        """
+        wanted = list(dict.fromkeys(keys))
+        wrong: dict[str, str] = {}
+        with self.database.reading() as session:
+            for start in range(0, len(wanted), _IN_QUERY):
+                query = select(TakeRow).where(TakeRow.key.in_(wanted[start : start + _IN_QUERY]))
+                for row in session.scalars(query):
+                    if fault := _fault(row, self.folder / row.path, thorough):
+                        wrong[row.key] = fault
+        return wrong
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Forget takes and remove their files; a file that is already gone is no error."""
+        dropped = list(keys)
+        with self.database.session() as session:
+            for start in range(0, len(dropped), _IN_QUERY):
+                some = dropped[start : start + _IN_QUERY]
+                session.execute(delete(TakeRow).where(TakeRow.key.in_(some)))
+        with self.database.failures():
+            for key in dropped:
+                self.path_of(key).unlink(missing_ok=True)
+
+    def unused(self) -> Unused:
+        """Return what no book uses; young files are left out while any book is being spoken."""
+        with self.database.reading() as session:
+            used = set(session.scalars(select(ChunkRow.take_key).distinct()))
+            rows = {row.key: row for row in session.scalars(select(TakeRow))}
+            busy = bool(session.scalars(select(LeaseRow.book_id).limit(1)).first())
+        keys = tuple(sorted(rows.keys() - used))
+        known = {self.folder / row.path for row in rows.values()}
+        oldest = time.time() - _ABANDONED_AFTER_S if busy else float("inf")
+        files = tuple(
+            path
+            for path in sorted(self.folder.glob("??/*"))
+            if path not in known and path.stat().st_mtime < oldest
+        )
+        size = sum(rows[key].size_bytes for key in keys)
+        return Unused(keys, files, size + sum(path.stat().st_size for path in files))
+
+    def remove(self, unused: Unused) -> None:
+        """Delete what `unused` listed."""
+        self.drop(unused.keys)
+        with self.database.failures():
+            for path in unused.files:
+                path.unlink(missing_ok=True)
+
+    def _take(self, row: TakeRow) -> Take:
+        return Take(
+            row.key,
+            self.folder / row.path,
+            row.sha256,
+            row.samples,
+            row.rate_hz,
+            row.seed,
+            row.attempt,
+            row.checks,
+        )
+
+
+def _values(take: NewTake, path: Path) -> dict[str, object]:
+    stat = path.stat()
+    return {
+        "key": take.take_key,
+        "path": f"{path.parent.name}/{path.name}",
+        "sha256": hashlib.sha256(take.audio).hexdigest(),
+        "size_bytes": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "samples": take.samples,
+        "rate_hz": take.rate_hz,
+        "seed": take.seed,
+        "attempt": take.attempt,
+        "checks": dict(take.checks),
+        "created_at": time.time(),
+    }
+
+
+def _fault(row: TakeRow, path: Path, thorough: bool) -> str | None:
+    try:
+        stat = path.stat()
+        if stat.st_size != row.size_bytes:
+            return "has another length than was stored"
+        if not thorough and stat.st_mtime_ns == row.mtime_ns:
+            return None
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None if digest == row.sha256 else "has another content than was stored"
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

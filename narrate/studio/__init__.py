@@ -1,0 +1,25 @@
+"""The work itself, one plain function a step: the only place where the rooms meet.
+
+Each step takes a store and a book's id, and can be called again at any time: what is done is
+found in the store, what is missing is made. Prefect's tasks call these; so can any program.
+"""
+
+from narrate.studio.deliver import Delivered, deliver, finished
+from narrate.studio.plan import Opened, Survey, find_book, plan_book, survey
+from narrate.studio.speak import Report, Speaking, speak
+from narrate.studio.stitch import stitch
+
+__all__ = [
+    "Delivered",
+    "Opened",
+    "Report",
+    "Speaking",
+    "Survey",
+    "deliver",
+    "find_book",
+    "finished",
+    "plan_book",
+    "speak",
+    "stitch",
+    "survey",
+]

@@ -1,0 +1,153 @@
+"""From chapter WAVs to the book: one file, a manifest, and nothing stale beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from narrate.audio.stitch import join_book
+from narrate.config import Job
+from narrate.core import canonical_digest
+from narrate.store import Book, Output, Store
+from narrate.studio.identity import open_speech, plan_digest, speech_digest
+from narrate.studio.plan import MANIFEST, find_book, require_book
+from narrate.studio.stitch import CHAPTER, finished_chapters
+
+__all__ = ["Delivered", "deliver", "finished"]
+
+BOOK = "book"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a run leaves behind: `wav` is None while chapters of the book are still unspoken."""
+
+    book_id: str
+    title: str
+    folder: Path
+    wav: Path | None
+    chapters: tuple[Path, ...]
+    of_chapters: int
+    audio_s: float
+
+    def as_values(self) -> dict[str, Any]:
+        """Return the facts as JSON has them."""
+        return {
+            "book_id": self.book_id,
+            "title": self.title,
+            "folder": str(self.folder),
+            "wav": str(self.wav) if self.wav else None,
+            "chapters": [str(path) for path in self.chapters],
+            "of_chapters": self.of_chapters,
+            "audio_s": self.audio_s,
+        }
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> Delivered:
+        """Understand what `as_values` gave."""
+        return cls(
+            values["book_id"],
+            values["title"],
+            Path(values["folder"]),
+            Path(values["wav"]) if values["wav"] else None,
+            tuple(Path(path) for path in values["chapters"]),
+            values["of_chapters"],
+            values["audio_s"],
+        )
+
+
+def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) -> Delivered:
+    """Join the chapters into the book once all are there, and say what there is."""
+    book = require_book(store, book_id)
+    titles = store.chapter_titles(book_id)
+    chapters = finished_chapters(store, book_id)
+    _remove_stale(store, book, chapters)
+    if len(chapters) == len(titles):
+        inputs = _book_inputs(chapters)
+        known = store.outputs(book_id).get((BOOK, 0))
+        path = book.folder / f"{book.folder.name}.wav"
+        if not (known and known.inputs == inputs):
+            made = join_book([chapters[n].path for n in sorted(chapters)], path, stop=stop)
+            output = Output(BOOK, 0, path, inputs, made.samples, made.rate_hz)
+            store.put_output(book_id, output)
+    _write_manifest(book, titles, chapters)
+    return _delivered(store, book, titles, chapters)
+
+
+def finished(store: Store, job: Job) -> Delivered | None:
+    """Return what there is when a run of this job would change nothing, else None."""
+    opened = find_book(store, job)
+    book = opened.book
+    if job.force or opened.document is not None or not book.plan_digest:
+        return None
+    backend, voice = open_speech(job)
+    backend.close()
+    if book.plan_digest != plan_digest(book.source_sha256, job):
+        return None
+    if book.speech_digest != speech_digest(backend, voice):
+        return None
+    titles = store.chapter_titles(book.id)
+    chapters = finished_chapters(store, book.id)
+    selected = job.selection.of(len(titles))
+    keys = {key for _, key in store.chunks(book.id, selected)}
+    if not chapters.keys() >= set(selected) or store.takes.damaged(keys, thorough=False):
+        return None
+    delivered = _delivered(store, book, titles, chapters)
+    return None if len(chapters) == len(titles) and delivered.wav is None else delivered
+
+
+def _delivered(
+    store: Store, book: Book, titles: list[str], chapters: dict[int, Output]
+) -> Delivered:
+    whole = store.outputs(book.id).get((BOOK, 0))
+    current = whole and len(chapters) == len(titles) and whole.inputs == _book_inputs(chapters)
+    return Delivered(
+        book.id,
+        book.title,
+        book.folder,
+        whole.path if whole and current else None,
+        tuple(chapters[number].path for number in sorted(chapters)),
+        len(titles),
+        sum(output.duration_s for output in chapters.values()),
+    )
+
+
+def _book_inputs(chapters: dict[int, Output]) -> str:
+    return canonical_digest([chapters[number].inputs for number in sorted(chapters)])
+
+
+def _remove_stale(store: Store, book: Book, chapters: dict[int, Output]) -> None:
+    """Remove files of our own that no chapter of the present plan owns."""
+    keep = {output.path for output in chapters.values()}
+    for kind, number in store.output_keys(book.id):
+        if kind == CHAPTER and number not in chapters:
+            path = store.drop_output(book.id, kind, number)
+            if path and path not in keep:
+                path.unlink(missing_ok=True)
+
+
+def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) -> None:
+    facts = {
+        "source": str(book.source_path),
+        "made_by": "narrate",
+        "title": book.title,
+        "author": book.author,
+        "language": book.language,
+        "chapters": [
+            {
+                "number": number,
+                "title": titles[number - 1],
+                "file": os.path.relpath(output.path, book.folder),
+                "duration_s": round(output.duration_s, 3),
+            }
+            for number, output in sorted(chapters.items())
+        ],
+    }
+    manifest = book.folder / MANIFEST
+    beside = manifest.with_suffix(".json.part")
+    beside.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(manifest)

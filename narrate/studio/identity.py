@@ -1,0 +1,89 @@
+"""What makes a plan, a take and a result the same one: digests over all that goes in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from narrate import text
+from narrate.audio.stitch import STITCH_VERSION
+from narrate.config import Job
+from narrate.core import Take, Voice, canonical_digest, take_key
+from narrate.errors import BackendError, VoiceError
+from narrate.speech.backend import Backend, SpeechOptions, open_backend
+
+__all__ = [
+    "chapter_inputs",
+    "check_language",
+    "keys_of",
+    "open_speech",
+    "plan_digest",
+    "speech_digest",
+]
+
+
+def open_speech(job: Job) -> tuple[Backend, Voice]:
+    """Choose who speaks; never another voice than the one that was asked for."""
+    if job.voice is not None:
+        raise VoiceError(
+            "speaking in your own voice is not built yet",
+            where=f"--voice {job.voice}",
+            remedy="leave --voice out to hear the book in the preview voice",
+        )
+    from narrate.speech.preview import preview_voice
+
+    return open_backend("preview", SpeechOptions(speed=job.speed)), preview_voice()
+
+
+def check_language(backend: Backend, language: str) -> None:
+    """Refuse a language that the backend does not speak, before anything is spoken."""
+    known = backend.languages()
+    if language.split("-")[0].lower() not in {tag.split("-")[0].lower() for tag in known}:
+        raise BackendError(
+            f"the {backend.name} backend does not speak {language!r}",
+            where="--language",
+            remedy=f"it speaks {', '.join(known)}",
+        )
+
+
+def plan_digest(source_sha256: str, job: Job) -> str:
+    """Identity of a plan: the file, the planning code and its options."""
+    return canonical_digest(
+        {
+            "source": source_sha256,
+            "version": text.PLAN_VERSION,
+            "options": dataclasses.asdict(plan_options(job)),
+        }
+    )
+
+
+def plan_options(job: Job) -> text.PlanOptions:
+    """Return the part of a job that planning needs."""
+    return text.PlanOptions(max_chars=job.max_chars, language=job.language)
+
+
+def speech_digest(backend: Backend, voice: Voice) -> str:
+    """Identity of a way of speaking: voice, backend and sampling."""
+    return canonical_digest(
+        {"voice": voice.digest, "backend": backend.digest, "sampling": dict(backend.sampling)}
+    )
+
+
+def keys_of(spoken: Sequence[str], language: str, backend: Backend, voice: Voice) -> list[str]:
+    """Return the take key of each text, first attempt."""
+    return [
+        take_key(words, language, voice.digest, backend.digest, backend.sampling)
+        for words in spoken
+    ]
+
+
+def chapter_inputs(takes: Sequence[Take], pauses_s: Sequence[float]) -> str:
+    """Identity of a chapter's WAV: the recordings and pauses in order, and the stitching code."""
+    return canonical_digest(
+        {
+            "version": STITCH_VERSION,
+            "parts": [
+                [take.sha256, pause_s] for take, pause_s in zip(takes, pauses_s, strict=True)
+            ],
+        }
+    )

@@ -1,0 +1,247 @@
+"""From a document's path to a book in the store: read, plan, and name every take."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from narrate import text
+from narrate.config import Job
+from narrate.core import Chunk, Document, Skipped, Take, Voice
+from narrate.errors import InputError, OutputError
+from narrate.speech.backend import Backend
+from narrate.store import Book, Store
+from narrate.studio.identity import (
+    check_language,
+    keys_of,
+    open_speech,
+    plan_digest,
+    plan_options,
+    speech_digest,
+)
+
+__all__ = [
+    "MANIFEST",
+    "Opened",
+    "Survey",
+    "find_book",
+    "plan_book",
+    "require_book",
+    "skipped_by_reason",
+    "survey",
+]
+
+MANIFEST = "book.json"
+CHARACTERS_PER_SECOND = 15.0
+"""How fast the preview voice speaks at speed 1, for estimates before anything was spoken."""
+NAME_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The book of a job, registered or not yet, and its document where it had to be read."""
+
+    book: Book
+    document: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a run would do, before it does it; `cached` chunks need no speaking."""
+
+    title: str
+    language: str
+    folder: Path
+    chapters: int
+    selected: int
+    chunks: int
+    cached: int
+    audio_s: float
+
+
+def find_book(store: Store, job: Job) -> Opened:
+    """Find the book of a document or give it a name, writing nothing.
+
+    An InputError says why a file cannot be a document; it is read only if its plan is not stored.
+    """
+    source = Path(job.document).expanduser().absolute()
+    out = Path(job.out).expanduser().absolute()
+    sha256 = _sha256(source)
+    for book in store.books_of(source):
+        if book.folder.parent == out:
+            same = book.plan_digest == plan_digest(sha256, job)
+            found = replace(book, source_sha256=sha256, job=job.parameters())
+            return Opened(found, None if same else text.read(source))
+    document = text.read(source)
+    name = _name_of(source)
+    taken = store.books()
+    ids, folders = {book.id for book in taken}, {book.folder for book in taken}
+    book_id, folder = _unused(name, ids), out / name
+    if folder in folders:
+        folder = out / _unused(name, {path.name for path in folders if path.parent == out})
+    return Opened(Book(book_id, source, sha256, folder, job=job.parameters()), document)
+
+
+def _name_of(source: Path) -> str:
+    """Return the file's name without its ending, as far as it is safe as a folder's name."""
+    printable = "".join(letter for letter in source.stem if letter.isprintable())
+    return printable.strip(" .")[:NAME_CHARACTERS].rstrip() or "book"
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate
+
+
+def _sha256(source: Path) -> str:
+    try:
+        with source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        text.read(source)  # says what is wrong with the file in the reader's words
+        raise InputError(f"cannot be read: {error.strerror}", where=str(source)) from error
+
+
+def _check_folder(book: Book, *, force: bool) -> None:
+    """Refuse to write among results that were not made from this document."""
+    try:
+        book.folder.mkdir(parents=True, exist_ok=True)
+        manifest = book.folder / MANIFEST
+        ours = manifest.exists() and _source_in(manifest) == str(book.source_path)
+        if not ours and not force and any(book.folder.iterdir()):
+            raise OutputError(
+                "the output folder holds files that were not made from this document",
+                where=str(book.folder),
+                remedy="name another folder with --out, move them away, or add --force to "
+                "write among them",
+            )
+        if not ours:
+            facts = {"source": str(book.source_path), "made_by": "narrate"}
+            manifest.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"the output folder cannot be written: {error.strerror}",
+            where=str(book.folder),
+            remedy="make it writable, or name another folder with --out",
+        ) from error
+
+
+def _source_in(manifest: Path) -> str | None:
+    try:
+        facts = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return facts.get("source") if isinstance(facts, dict) else None
+
+
+def require_book(store: Store, book_id: str) -> Book:
+    """Return a book that must be there."""
+    book = store.book(book_id)
+    if book is None:
+        raise InputError(
+            "there is no such book", where=book_id, remedy="`narrate status` lists the books"
+        )
+    return book
+
+
+def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bool = False) -> Book:
+    """Make the store hold the plan and the take keys of a book, anew only where they changed.
+
+    `fresh` forgets the takes of the selected chapters, so that they are spoken again. The caller
+    holds the book's lease.
+    """
+    opened = opened or find_book(store, job)
+    book, document = opened.book, opened.document
+    _check_folder(book, force=job.force)
+    backend, voice = open_speech(job)
+    with closing(backend):
+        spoken = speech_digest(backend, voice)
+        if document is not None:
+            plan = text.plan(document, plan_options(job))
+            job.selection.of(len(plan.chapter_titles))
+            check_language(backend, plan.language)
+            keys = keys_of([c.spoken for c in plan.chunks], plan.language, backend, voice)
+            store.put_plan(
+                replace(
+                    book,
+                    plan_digest=plan_digest(book.source_sha256, job),
+                    speech_digest=spoken,
+                    skipped=skipped_by_reason(plan.skipped),
+                ),
+                plan,
+                keys,
+            )
+        else:
+            _rename_takes(store, book, spoken, backend, voice)
+    if fresh:
+        chapters = job.selection.of(len(store.chapter_titles(book.id)))
+        store.takes.drop({key for _, key in store.chunks(book.id, chapters)})
+    return require_book(store, book.id)
+
+
+def _rename_takes(store: Store, book: Book, spoken: str, backend: Backend, voice: Voice) -> None:
+    chunks = [chunk for chunk, _ in store.chunks(book.id)]
+    chapters = chunks[-1].chapter if chunks else 0
+    Job(**(book.job or {})).selection.of(chapters)
+    if book.speech_digest != spoken:
+        check_language(backend, book.language)
+        keys = keys_of([c.spoken for c in chunks], book.language, backend, voice)
+        positions = [chunk.position for chunk in chunks]
+        store.put_keys(replace(book, speech_digest=spoken), dict(zip(positions, keys, strict=True)))
+    store.put_book(replace(book, speech_digest=spoken))
+
+
+def survey(store: Store, job: Job) -> Survey:
+    """Say what a run of this job would do, writing nothing."""
+    opened = find_book(store, job)
+    book, document = opened.book, opened.document
+    backend, voice = open_speech(job)
+    with closing(backend):
+        if document is not None:
+            plan = text.plan(document, plan_options(job))
+            chunks, titles = list(plan.chunks), list(plan.chapter_titles)
+            title, language = plan.title, plan.language
+        else:
+            chunks = [chunk for chunk, _ in store.chunks(book.id)]
+            titles, title, language = store.chapter_titles(book.id), book.title, book.language
+        check_language(backend, language)
+        selected = job.selection.of(len(titles))
+        chunks = [chunk for chunk in chunks if chunk.chapter in set(selected)]
+        keys = keys_of([c.spoken for c in chunks], language, backend, voice)
+    takes = store.takes.get(keys)
+    return Survey(
+        title=title,
+        language=language,
+        folder=book.folder,
+        chapters=len(titles),
+        selected=len(selected),
+        chunks=len(chunks),
+        cached=sum(key in takes for key in keys),
+        audio_s=_estimate_s(chunks, keys, takes, job.speed),
+    )
+
+
+def _estimate_s(
+    chunks: Sequence[Chunk], keys: Sequence[str], takes: Mapping[str, Take], speed: float
+) -> float:
+    known = {key: take.duration_s for key, take in takes.items()}
+    return sum(
+        chunk.pause_after_s + known.get(key, len(chunk.spoken) / CHARACTERS_PER_SECOND / speed)
+        for chunk, key in zip(chunks, keys, strict=True)
+    )
+
+
+def skipped_by_reason(skipped: Sequence[Skipped]) -> dict[str, int]:
+    """Count the characters that are not spoken, by reason."""
+    counts: Counter[str] = Counter()
+    for part in skipped:
+        counts[part.reason] += part.span.end - part.span.start
+    return dict(counts)

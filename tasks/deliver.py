@@ -1,0 +1,27 @@
+"""The last task: chapters to a book."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+
+from narrate import studio
+from narrate.config import Settings
+from narrate.store import Store
+from narrate.tasks.faults import worth_retrying
+
+__all__ = ["deliver"]
+
+
+@task(
+    name="deliver",
+    task_run_name="deliver {book_id}",
+    retries=1,
+    retry_delay_seconds=2,
+    retry_condition_fn=worth_retrying,
+)
+def deliver(book_id: str) -> dict[str, Any]:
+    """Return what the run leaves behind, as plain values."""
+    with Store(Settings.from_environment()) as store:
+        return studio.deliver(store, book_id).as_values()

@@ -1,0 +1,17 @@
+"""Which failures a second try can mend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import Task
+from prefect.client.schemas.objects import State, TaskRun
+
+from narrate.errors import NarrateError
+
+__all__ = ["worth_retrying"]
+
+
+def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry what nobody foresaw; an error that tells its user what to do waits for the user."""
+    return not isinstance(state.result(raise_on_failure=False), NarrateError)
