@@ -24,6 +24,7 @@ from narrate.errors import NarrateError, StorageError
 
 __all__ = [
     "CHAPTER_RATE_HZ",
+    "STITCH_VERSION",
     "ChapterStream",
     "Joined",
     "Part",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 CHAPTER_RATE_HZ = 44_100
+STITCH_VERSION = 1
+"""Raised by hand when stitching changes what the same takes and pauses give."""
 
 _JOIN_BLOCK_SAMPLES = 1 << 20
 

@@ -47,9 +47,7 @@ def _header(samples: int, rate_hz: int, limit_bytes: int) -> bytes:
     kind, size = (b"RF64", unknown) if large else (b"RIFF", riff)
     return b"".join(
         (
-            struct.pack(
-                "<4sI4s", b"RF64" if large else b"RIFF", unknown if large else riff, b"WAVE"
-            ),
+            struct.pack("<4sI4s", kind, size, b"WAVE"),
             struct.pack("<4sI", b"ds64" if large else b"JUNK", _DS64.size),
             _DS64.pack(riff, data, samples, 0) if large else bytes(_DS64.size),
             struct.pack("<4sI", b"fmt ", _FMT.size),

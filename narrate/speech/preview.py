@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrate.core import Spoken, Utterance, Voice, canonical_digest
-from narrate.errors import BackendError
+from narrate.errors import BackendError, VoiceError
 from narrate.speech import espeak_process as protocol
 from narrate.speech.backend import SpeechOptions
 from narrate.speech.languages import ESPEAK_VOICES, espeak_voice
@@ -199,13 +199,19 @@ class PreviewBackend:
         """The language tags it speaks, sorted; regions of them are understood too."""
         return tuple(sorted(ESPEAK_VOICES))
 
-    def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Iterator[Spoken]:
-        """Yield each utterance's samples in order; `voice` names no other than the one there is.
+    def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
+        """Yield each utterance's samples in order.
 
         A text without a sound (symbols only) gives 0.1 s at about -84 dBFS and the check
-        `silent`. Raises `BackendError` for a language espeak lacks or when espeak fails.
+        `silent`. Raises `BackendError` for a language espeak lacks or when espeak fails, and
+        `VoiceError` for any voice but `preview_voice()`: it never stands in for another.
         """
-        del voice
+        if voice.digest != preview_voice().digest:
+            raise VoiceError(
+                "the preview backend speaks with its own voice only",
+                where=voice.name,
+                remedy="leave out --voice, or choose a backend that can clone",
+            )
         wpm = round(_WORDS_PER_MINUTE * self._options.speed)
         with _Process(self._installation) as process:
             for utterance in utterances:

@@ -1,0 +1,44 @@
+import subprocess
+import sys
+
+import pytest
+
+from narrate.errors import UsageError
+from narrate.speech.backend import SpeechOptions, backend_names, open_backend
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.49, 2.01, -1.0, float("nan"), float("inf")])
+def test_a_speed_nobody_can_speak_is_refused(speed):
+    with pytest.raises(UsageError, match=r"from 0\.5 to 2"):
+        SpeechOptions(speed=speed)
+
+
+def test_an_unknown_backend_is_refused_with_the_known_names():
+    with pytest.raises(UsageError) as caught:
+        open_backend("espeak", SpeechOptions())
+    assert all(name in str(caught.value) for name in backend_names())
+
+
+@pytest.mark.parametrize("name", backend_names())
+def test_every_backend_of_the_table_opens_under_its_name(name):
+    backend = open_backend(name, SpeechOptions())
+    try:
+        assert backend.name == name
+        assert backend.languages() == tuple(sorted(backend.languages()))
+    finally:
+        backend.close()
+
+
+def test_the_table_imports_nothing_heavy():
+    seen = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, narrate.speech.backend\n"
+            "print(sorted({'numpy', 'ctypes', 'espeakng_loader', 'torch'} & set(sys.modules)))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert seen.stdout.strip() == "[]"
