@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 DEMO := data/tokenization-tutorial.md
 ARGS ?=
+BOOK ?=
 
 .PHONY: help python venv dev demo test test-all lint format bench clean
 .DEFAULT_GOAL := help
@@ -53,9 +54,8 @@ format: dev ## let ruff format and sort
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: venv ## run the benchmark scripts, when there are some
-	@ls benchmarks/*.py >/dev/null 2>&1 || { echo "make: no benchmark script is written yet" >&2; exit 1; }
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: dev ## time the commands from outside; BOOK=path for another document
+	@$(BIN)/python docs/benchmarks/commands.py $(BOOK)
 
 clean: ## remove .venv and caches; outputs and the store stay
 	rm -rf $(VENV) build dist .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,132 @@
+"""Time the command from outside, as its user does: `make bench [BOOK=path]`.
+
+Each row is a fresh process in a home of its own: wall time, the peak of all its processes' memory
+together, and what the run's audio adds up to. "cold" has no home, "warm" has one whose database
+and Prefect files exist but no take of the document, "again" has nothing left to do.
+
+Memory is the proportional share (PSS) where the system tells it, so pages that processes share
+count once; it is sampled, so a peak of some milliseconds can be missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import soundfile
+from rich.console import Console
+from rich.table import Table
+
+SAMPLE_EVERY_S = 0.05
+COMMAND = Path(sys.executable).with_name("narrate")
+TUTORIAL = Path(__file__).resolve().parents[2] / "data" / "tokenization-tutorial.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run of the command."""
+
+    wall_s: float
+    peak_bytes: int
+    stdout: str
+
+
+def memory_bytes(process: psutil.Process) -> int:
+    """Add up the memory of a process and of all its children, now."""
+    total = 0
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    for member in family:
+        try:
+            used = member.memory_full_info()
+        except psutil.Error:
+            continue
+        total += getattr(used, "pss", used.uss)
+    return total
+
+
+def measure(words: list[str], home: Path, cwd: Path) -> Measured:
+    """Run the command once and watch it; a failure ends the benchmark with its own words."""
+    environment = os.environ | {"NARRATE_HOME": str(home)}
+    environment.pop("PREFECT_API_URL", None)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        started = time.monotonic()
+        with subprocess.Popen(
+            [str(COMMAND), *words], cwd=cwd, env=environment, stdout=out, stderr=err
+        ) as child:
+            process, peak, ended = psutil.Process(child.pid), 0, None
+            while ended is None:
+                peak = max(peak, memory_bytes(process))
+                try:
+                    ended = child.wait(SAMPLE_EVERY_S)
+                except subprocess.TimeoutExpired:
+                    continue
+        wall_s = time.monotonic() - started
+        out.seek(0)
+        err.seek(0)
+        if ended:
+            sys.exit(f"narrate {' '.join(words)} ended with {ended}: {err.read()}")
+        return Measured(wall_s, peak, out.read())
+
+
+def audio_s(run: Measured) -> float:
+    """Return how long the WAV is whose path the command printed."""
+    return float(soundfile.info(run.stdout.strip()).duration)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("book", nargs="?", type=Path, default=TUTORIAL)
+    parser.add_argument("--runs", type=int, default=3, help="runs of the short commands")
+    options = parser.parse_args()
+    document = str(options.book.resolve())
+
+    table = Table("command", "wall s", "min to max", "peak MB", "audio s", "x real time")
+
+    def add(name: str, runs: list[Measured], *, speaks: bool = False) -> None:
+        walls = [run.wall_s for run in runs]
+        wall_s, length_s = statistics.median(walls), audio_s(runs[0]) if speaks else 0.0
+        table.add_row(
+            name,
+            f"{wall_s:.2f}",
+            f"{min(walls):.2f} to {max(walls):.2f}",
+            f"{max(run.peak_bytes for run in runs) / 1e6:.0f}",
+            f"{length_s:.0f}" if speaks else "",
+            f"{length_s / wall_s:.0f}" if speaks else "",
+        )
+
+    with tempfile.TemporaryDirectory(prefix="narrate-bench-") as folder:
+        cwd, home = Path(folder), Path(folder, "home")
+        add("narrate, cold", [measure([document], home, cwd)], speaks=True)
+        # Another pace is another set of takes: a home that exists, and nothing spoken in it.
+        fresh = [document, "--speed", "1.01", "--out", "warm"]
+        add("narrate, warm", [measure(fresh, home, cwd)], speaks=True)
+        again = [measure([document], home, cwd) for _ in range(options.runs)]
+        add("narrate, again", again)
+        for words in (["plan", document], ["status"], ["--help"]):
+            runs = [measure(words, home, cwd) for _ in range(options.runs)]
+            add(" ".join(["narrate", words[0]]), runs)
+
+    console = Console()
+    console.print(
+        f"{options.book.name}; Python {platform.python_version()}, {platform.system()} "
+        f"{platform.machine()}, {os.cpu_count()} cores",
+        highlight=False,
+    )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
