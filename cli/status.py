@@ -63,7 +63,7 @@ def _chosen(store: Store, name: str) -> list[Book]:
 def _facts(store: Store, book: Book) -> dict[str, Any]:
     outputs = store.outputs(book.id)
     whole = outputs.get(("book", 0))
-    chapters = [
+    chapters: list[dict[str, Any]] = [
         {
             "number": part.number,
             "title": part.title,
@@ -91,7 +91,7 @@ def _facts(store: Store, book: Book) -> dict[str, Any]:
 
 
 def _lines(facts: dict[str, Any], *, chapters: bool) -> list[str]:
-    stitched = sum(bool(part["wav"]) for part in facts["chapters"])
+    stitched = len([part for part in facts["chapters"] if part["wav"]])
     left = facts["chunks"] - facts["done"]
     if facts["running"]:
         state = f"being narrated by {facts['running']}"

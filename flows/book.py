@@ -17,7 +17,7 @@ __all__ = ["narrate_book"]
 @flow(
     name="narrate-book",
     flow_run_name="{document}",
-    task_runner=ThreadPoolTaskRunner[Any](max_workers=1),
+    task_runner=ThreadPoolTaskRunner(max_workers=1),  # type: ignore[arg-type]
     persist_result=False,
     log_prints=False,
 )

@@ -32,6 +32,7 @@ __all__ = [
     "Take",
     "Utterance",
     "Voice",
+    "VoicePrompt",
     "canonical_digest",
     "seed_of",
     "take_key",
@@ -146,6 +147,23 @@ class Voice:
     digest: str
     prompt_path: Path | None = None
     reference_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoicePrompt:
+    """What a cloning model is told about a voice, computed once and kept with the voice.
+
+    `codes`: [frames, 16] int64, the reference recording in codec codes, or None without a
+    transcript (x-vector mode). `speaker`: [talker hidden] float32, the speaker embedding, or None
+    for a named speaker. `reference_text`: the transcript that goes with `codes`.
+    `speaker_name`: a CustomVoice speaker. `instruct`: a VoiceDesign description.
+    """
+
+    codes: NDArray[np.int64] | None = None
+    speaker: NDArray[np.float32] | None = None
+    reference_text: str | None = None
+    speaker_name: str | None = None
+    instruct: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

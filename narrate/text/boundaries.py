@@ -39,10 +39,11 @@ _ABBREVIATION_WORDS = """
     sig sigg dott avv ing geom pag т.е т.к т.д т.п г гг др проф стр им
 """
 _ABBREVIATIONS = frozenset(_ABBREVIATION_WORDS.split())
-_ENDING_WORDS = "etc usw al co inc ltd bros jr sr esq a.m p.m т.д т.п др гг г"
+_ENDING_WORDS = "etc usw al co inc ltd bros a.m p.m т.д т.п др гг г"
 # These also end sentences; before a capital they do.
 _ENDING = _ABBREVIATIONS & set(_ENDING_WORDS.split())
 _INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+_HIRAGANA = re.compile("[\u3041-\u309f]")
 _DAY = re.compile(r"\d{1,2}")
 _ORDINAL_LANGUAGES = frozenset({"de", "da", "no", "nb", "cs", "fi", "hu", "pl", "sk"})
 
@@ -73,7 +74,8 @@ def is_boundary(text: str, end: int, language: str) -> bool:
     core = before.rstrip(CLOSERS)
     mark = core[-1:]
     if mark and mark in _EAST_ENDS:
-        return True
+        # 「行くか？」と言った: what is said runs on into the words that say so.
+        return len(core) == len(before) or not _HIRAGANA.match(text, end)
     if end < len(text) and not text[end].isspace():
         return False
     if not mark or mark not in ".!?…‥؟۔।॥:;":

@@ -58,6 +58,7 @@ class Piece:
 
 _ANCHOR_CHARS = 24  # of the text on each side decide whether a sentence end is an anchor
 _CHUNK_COST = 500
+_MIN_APART = 10  # of the limit between two clause ends that are looked at: bounds the search
 _NO_START = re.compile(rf"[{re.escape(CLOSERS)}.,;:!?…·、，。；：！？%–—-]")
 _CLAUSE = re.compile(
     rf"(?:(?P<clause>[;:]|[—–]|--)|(?P<comma>,))[{re.escape(CLOSERS)}]*(?=\s)"
@@ -109,7 +110,8 @@ def _between_anchors(
         while right < len(ends) and ends[right] <= end + reach:
             right += 1
         inside = spans[0][0] + reach <= end <= spans[-1][1] - reach
-        if inside and hashes[index] == max(hashes[left:right]):
+        first_highest = left + hashes[left:right].index(max(hashes[left:right]))
+        if inside and index == first_highest:
             starts.append(index + 1)
     return list(zip(starts, [*starts[1:], len(spans)], strict=True))
 
@@ -162,7 +164,8 @@ def _cuts(text: str, spans: Sequence[tuple[int, int]], limits: Limits) -> list[t
         if end - start > limits.low:
             for found in _CLAUSE.finditer(text, start, end):
                 place, name = found.end(), found.lastgroup or "comma"
-                if place < end and _may_start(text, place):
+                apart = place - previous >= limits.max_chars // _MIN_APART
+                if apart and place < end and _may_start(text, place):
                     result += _spaces(text, previous, place, limits)
                     result.append((place, _CUTS[name]))
                     previous = place

@@ -28,27 +28,18 @@ _CENTRED = 8  # columns of indent
 _ENTRY_CHARS = 160
 _PAGE = re.compile(r"(?:\s*\.[ .]{2,}|\s{2,}|\t)\s*[\divxlc]+$", re.IGNORECASE)
 _MIN_LIST = 3
+_WIDE_GAP = 3  # blank lines
 _FULL_LINE = 0.6  # of the paragraph's longest line: a heading's title ends before that
 
 
 def drop_contents(source: str, groups: Sequence[Group]) -> tuple[list[Group], list[Skipped]]:
     """The groups without lists of contents and transcriber's notes, and those as skipped."""
-    texts = [group.text(source) for group in groups]
-    seen = [_key(text) for text in texts]
+    lists = _Lists(source, groups)
     kept: list[Group] = []
     skipped: list[Skipped] = []
     index = 0
     while index < len(groups):
-        end, reason = index, ""
-        first_line = texts[index].partition("\n")[0]
-        if len(first_line) > _ENTRY_CHARS:
-            pass
-        elif is_contents(first_line):
-            end, reason = _contents_end(texts, seen, index), CONTENTS
-        elif is_note(first_line):
-            end, reason = _note_end(groups, texts, index), NOTE
-        else:
-            end, reason = _list_end(texts, index), CONTENTS
+        end, reason = lists.at(index)
         if end > index:
             start, stop = groups[index].lines[0].start, groups[end - 1].lines[-1].end
             skipped += skipped_in(source, start, stop, reason)
@@ -131,62 +122,78 @@ def _keep_sequence(found: list[Heading | None]) -> None:
             last = head.number
 
 
-def _contents_end(texts: Sequence[str], seen: Sequence[str], start: int) -> int:
-    """Where the list that begins at a title "Contents" ends; nothing is cut if it is no list."""
-    lines = texts[start].split("\n")
-    if len(lines) > 1:
-        return start + 1
-    counts = Counter(seen[start + 1 :])
-    twice = {key for key, count in counts.items() if key and count > 1}
-    first = seen[start + 1] if start + 1 < len(seen) else ""
-    end = start + 1
-    while end < len(texts):
-        again = seen[end] == first and end > start + 1
-        prose_next = end + 1 < len(texts) and not _is_entry(texts[end + 1], "", set())
-        if again or not _is_entry(texts[end], seen[end], twice):
-            break
-        if prose_next and end > start + 1 and seen[end] in seen[start + 1 : end]:
-            break
-        end += 1
-    return end if end > start + 1 else start
+class _Lists:
+    """Finds what only lists chapters, in one pass over the groups of a text."""
 
+    def __init__(self, source: str, groups: Sequence[Group]) -> None:
+        """Look every group up once: its key, how often that comes, and the heading it is."""
+        self.groups = groups
+        self.texts = [group.text(source) for group in groups]
+        self.keys = [_key(text) for text in self.texts]
+        self.counts = Counter(self.keys)
+        self.heads = [heading_of(text) for text in self.texts]
+        self.last = {label_of(head): i for i, head in enumerate(self.heads) if head is not None}
 
-def _is_entry(text: str, key: str, again: set[str]) -> bool:
-    lines = text.split("\n")
-    short = len(lines) <= 2 and len(text) <= _ENTRY_CHARS
-    if short and (heading_of(text) is not None or key in again):
-        return True
-    listed = sum(heading_of(line) is not None or _PAGE.search(line) is not None for line in lines)
-    return 2 * listed > len(lines)
+    def at(self, start: int) -> tuple[int, str]:
+        """Where the list that begins at a group ends (`start` if none does), and what it is."""
+        title = self.texts[start].partition("\n")[0]
+        if len(title) > _ENTRY_CHARS:
+            return start, ""
+        if is_contents(title):
+            return self._contents_end(start), CONTENTS
+        if is_note(title):
+            return self._note_end(start), NOTE
+        return self._run_end(start), CONTENTS
 
+    def _contents_end(self, start: int) -> int:
+        """Behind the entries under a title "Contents"; nothing is cut where there are none."""
+        if "\n" in self.texts[start]:
+            return start + 1
+        end = start + 1
+        entries: set[str] = set()
+        while end < len(self.texts) and self._is_entry(end):
+            ends_list = end + 1 == len(self.texts) or not self._is_entry(end + 1)
+            if self.keys[end] in entries and (ends_list or self.keys[end] == self.keys[start + 1]):
+                break
+            entries.add(self.keys[end])
+            end += 1
+        return end if end > start + 1 else start
 
-def _note_end(groups: Sequence[Group], texts: Sequence[str], start: int) -> int:
-    """A note's title and its paragraphs, up to a heading or a wide gap."""
-    end = start + 1
-    while end < len(groups) and heading_of(texts[end]) is None:
-        if end > start + 1 and groups[end].gap >= 3:
-            break
-        end += 1
-    return end
+    def _is_entry(self, index: int) -> bool:
+        text = self.texts[index]
+        lines = text.split("\n")
+        short = len(lines) <= 2 and len(text) <= _ENTRY_CHARS
+        again = self.keys[index] and self.counts[self.keys[index]] > 1
+        if short and (self.heads[index] is not None or again):
+            return True
+        listed = sum(
+            _PAGE.search(line) is not None or heading_of(line) is not None for line in lines
+        )
+        return 2 * listed > len(lines)
 
+    def _note_end(self, start: int) -> int:
+        """Behind a note's title and its paragraphs, up to a heading or a wide gap."""
+        end = start + 1
+        while end < len(self.groups) and self.heads[end] is None:
+            if end > start + 1 and self.groups[end].gap >= _WIDE_GAP:
+                break
+            end += 1
+        return end
 
-def _list_end(texts: Sequence[str], start: int) -> int:
-    """The end of a run of headings with no text between them that all come again later."""
-    labels: list[tuple[str, int]] = []
-    end = start
-    while end < len(texts):
-        heading = heading_of(texts[end])
-        if heading is None or heading.kind is not HeadingKind.NUMBERED:
-            break
-        if label_of(heading) in labels:
-            break
-        labels.append(label_of(heading))
-        end += 1
-    if len(labels) < _MIN_LIST:
-        return start
-    heads = (heading_of(text) for text in texts[end:])
-    later = {label_of(head) for head in heads if head is not None}
-    return end if later.issuperset(labels) else start
+    def _run_end(self, start: int) -> int:
+        """Behind a run of headings with no text between them that all come again later."""
+        if start and self.heads[start - 1] is not None:
+            return start  # inside a run that was looked at as a whole
+        labels: set[tuple[str, int]] = set()
+        end = start
+        while end < len(self.texts):
+            head = self.heads[end]
+            if head is None or head.kind is not HeadingKind.NUMBERED or label_of(head) in labels:
+                break
+            labels.add(label_of(head))
+            end += 1
+        again = all(self.last[label] >= end for label in labels)
+        return end if again and len(labels) >= _MIN_LIST else start
 
 
 def _key(text: str) -> str:

@@ -27,6 +27,7 @@ _INNER = re.compile(rf"[.!?…‥؟۔।॥][{re.escape(CLOSERS)}]*\s+\S|[。！
 _PLAIN = re.compile(
     rf"(?:[^\W\d_A-Z]{{4}}|[!?])[.!?][{re.escape(CLOSERS)}]*\s+[{re.escape(OPENERS)}\"'`]*[A-Z]"
 )
+_EAST = re.compile("[。！？]")
 _QUOTES = re.compile(r"(?<!\w)['‘’]|['‘’](?!\w)|[\"“”„«»‹›()\[\]{}「」『』`_*]")
 _SYMBOLS = re.compile(r"[∯ȸ♨☝✂⌂♬♭☉☇☈☄☊☋☌☍☓ƪƒ♡☏&ᓰ-ᓿ\r\n]|[^\x00-\u2fff]")
 
@@ -43,10 +44,10 @@ def sentences(text: str, language: str) -> list[tuple[int, int]]:
     """The sentences of one paragraph as `(start, end)`, without the white space between them."""
     if _INNER.search(text) is None:
         ends: list[int] = []
-    elif language not in _PYSBD or len(text) > _MAX_PYSBD_CHARS or _all_plain(text):
-        ends = list(rule_boundaries(text, language))
-    else:
+    elif _asks_pysbd(text, language):
         ends = _pysbd_boundaries(text, language)
+    else:
+        ends = list(rule_boundaries(text, language))
     spans: list[tuple[int, int]] = []
     start = 0
     for end in [*ends, len(text)]:
@@ -58,8 +59,10 @@ def sentences(text: str, language: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _all_plain(text: str) -> bool:
-    return sum(1 for _ in _PLAIN.finditer(text)) == sum(1 for _ in _INNER.finditer(text))
+def _asks_pysbd(text: str, language: str) -> bool:
+    if language not in _PYSBD or len(text) > _MAX_PYSBD_CHARS or _EAST.search(text):
+        return False
+    return sum(1 for _ in _PLAIN.finditer(text)) < sum(1 for _ in _INNER.finditer(text))
 
 
 def _pysbd_boundaries(text: str, language: str) -> list[int]:

@@ -29,7 +29,7 @@ from narrate.text.traced import Traced, Tracer, skipped_in
 __all__ = ["read"]
 
 _MARKS = re.compile(
-    r"(?P<illustration>\[Illustration[^\]]*\])|(?P<page_number>\[(?:Pg|Page)\.? ?\d+\])"
+    r"(?P<illustration>\[Illustration[^\[\]]*\])|(?P<page_number>\[(?:Pg|Page)\.? ?\d+\])"
     r"|(?P<emphasis_mark>(?<![^\W_])_+|_+(?![^\W_]))"
 )
 _BREAK = re.compile(r"[\s*\-–—_=~#•·.+⁂❦☙◇◆○●§x]+")
