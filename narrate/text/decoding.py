@@ -30,7 +30,7 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")) + b"\x7f"
 _WESTERN = frozenset(
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŸ¡¿«»‹›“”„‘’‚–—…§°£€©®™·ªº½¼¾ \xad"
 )
-_WESTERN_SHARE = 0.12  # Cyrillic or Chinese bytes are nearly all above ASCII, accents are few
+_WESTERN_SHARE = 0.3  # Cyrillic or Chinese bytes are mostly above ASCII, accents are few
 _REPAIRED = "narrate-cp1252"
 
 

@@ -63,10 +63,25 @@ _NAMES = (
 _UNITS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
 _UNITS += " sixteen seventeen eighteen nineteen"
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+# The same count in German, French, Spanish, Italian; feminine forms are added below.
+_FOREIGN = (
+    "erstes zweites drittes viertes fünftes sechstes siebtes achtes neuntes zehntes elftes zwölftes",
+    "premier deuxième troisième quatrième cinquième sixième septième huitième neuvième dixième",
+    "primero segundo tercero cuarto quinto sexto séptimo octavo noveno décimo",
+    "primo secondo terzo quarto quinto sesto settimo ottavo nono decimo",
+    "primeiro segundo terceiro quarto quinto sexto sétimo oitavo nono décimo",
+    "première seconde",
+)
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _COUNTS = {word: n for n, word in enumerate(_UNITS.split(), 1)}
 _COUNTS |= {word: n for n, word in enumerate(_ORDINALS.split(), 1)}
 _COUNTS |= {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
+_COUNTS |= {
+    form: n
+    for words in _FOREIGN
+    for n, word in enumerate(words.split(), 1)
+    for form in {word, word.removesuffix("o") + "a" if word.endswith("o") else word}
+}
 _HAN = {char: n for n, char in enumerate("一二三四五六七八九", 1)} | {"〇": 0, "零": 0}
 _HAN_SCALES = {"十": 10, "百": 100, "千": 1000}
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
@@ -81,7 +96,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ORDINAL_FIRST = re.compile(
-    rf"(?P<number>{_WORD_NUMBER}|\d{{1,3}}\.|erstes|zweites|drittes|première|premier|deuxième|primera?)"
+    rf"(?P<number>{_WORD_NUMBER}|\d{{1,3}}\.)"
     rf"\s+(?P<word>{_CHAPTER_WORDS}|{_PART_WORDS})(?:[.:]?\s*$|\s*[.:—–\n]+\s*(?P<title>\S.*)$)",
     re.IGNORECASE | re.DOTALL,
 )

@@ -16,7 +16,7 @@ from narrate.text.traced import Traced, Tracer
 __all__ = ["Group", "Line", "groups_of", "is_verse", "joined", "wrap_width"]
 
 MAX_WRAP_CHARS = 140
-_MIN_WRAP_CHARS = 40
+_MIN_WRAP_CHARS = 40  # shorter lines throughout are a poem's
 _FULL_LINE = 0.75  # of the wrap width, on average, is what prose fills
 _BULLET = re.compile(r"[*•‣◦▪·-]\s+(?=\S)")
 _ITEM = re.compile(r"(?:[*•‣◦▪·-]|\(?\d{1,3}[.)])\s+(?=\S)")
@@ -85,11 +85,9 @@ def wrap_width(groups: Sequence[Group]) -> int:
     )
     if not lengths:
         return 0
-    width = lengths[len(lengths) * 9 // 10]
+    width = max(_MIN_WRAP_CHARS, lengths[len(lengths) * 9 // 10])
     long = sum(1 for group in groups for line in group.lines if line.end - line.start > 2 * width)
-    if not _MIN_WRAP_CHARS <= width <= MAX_WRAP_CHARS or long > len(lengths) // 4:
-        return 0
-    return width
+    return 0 if width > MAX_WRAP_CHARS or long > len(lengths) // 4 else width
 
 
 def is_verse(group: Group, width: int) -> bool:
