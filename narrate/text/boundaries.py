@@ -15,6 +15,7 @@ __all__ = [
     "after_closers",
     "is_abbreviation",
     "is_boundary",
+    "is_plain_end",
     "rule_boundaries",
 ]
 
@@ -23,8 +24,8 @@ OPENERS = "“‘«‹„‚([{「『【《〈（［｛¿¡"
 _EAST_ENDS = "。！？｡"
 _END = re.compile(r"[.!?…‥؟۔।॥]+|[。！？｡]+")
 _TRAIL = re.compile(rf"[{re.escape(CLOSERS)}]+")
-# A quotation mark after a space is a closing one only where the next sentence follows it: » in
-# French; the German » opens, so spaced marks are left to the next sentence.
+# French sets a space before »; the German » opens and touches the word after it.
+_SPACED_CLOSER = re.compile(r"\s[»›](?=[\s,;.)]|$)")
 _LEADING = re.compile(rf"[\s\"'`*_–—-]*[{re.escape(OPENERS)}\"'`»›\s]*")
 _WORD_BEFORE = re.compile(r"[^\s(\[“\"‘'«»„—–-]*$")
 _WINDOW = 40
@@ -42,6 +43,7 @@ _ABBREVIATIONS = frozenset(_ABBREVIATION_WORDS.split())
 _ENDING_WORDS = "etc usw al co inc ltd bros a.m p.m т.д т.п др гг г"
 # These also end sentences; before a capital they do.
 _ENDING = _ABBREVIATIONS & set(_ENDING_WORDS.split())
+_TITLES = frozenset({"Mr", "Mrs", "Ms", "Dr", "Messrs", "Mme", "Mlle"})
 _INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _HIRAGANA = re.compile("[\u3041-\u309f]")
 _DAY = re.compile(r"\d{1,2}")
@@ -58,6 +60,9 @@ def rule_boundaries(text: str, language: str) -> Iterator[int]:
 
 def after_closers(text: str, end: int) -> int:
     """`end` moved behind the closing quotation marks and brackets that stand there."""
+    spaced = _SPACED_CLOSER.match(text, end)
+    if spaced is not None:
+        return spaced.end()
     trail = _TRAIL.match(text, end)
     if trail is None:
         return end
@@ -71,7 +76,7 @@ def after_closers(text: str, end: int) -> int:
 def is_boundary(text: str, end: int, language: str) -> bool:
     """Whether a sentence may end right before `end`, given what stands on both sides."""
     before = text[max(0, end - _WINDOW) : end]
-    core = before.rstrip(CLOSERS)
+    core = before.rstrip(f"{CLOSERS} ")
     mark = core[-1:]
     if mark and mark in _EAST_ENDS:
         # 「行くか？」と言った: what is said runs on into the words that say so.
@@ -87,6 +92,20 @@ def is_boundary(text: str, end: int, language: str) -> bool:
         return True
     word = _WORD_BEFORE.search(core[:-1])
     return word is None or _word_may_end(word.group(), core, after, language, end)
+
+
+def is_plain_end(text: str, start: int, end: int) -> bool:
+    """Whether no splitter could differ about the mark at `start`, the next words being at `end`.
+
+    It stands behind a plain word, or behind a title as in "Mr. Bennet" which never ends a sentence.
+    """
+    if text[start] != ".":
+        return True
+    word = _WORD_BEFORE.search(text, max(0, start - _WINDOW), start)
+    bare = "" if word is None else word.group()
+    if bare in _TITLES:
+        return text[end : end + 1].isupper()
+    return len(bare) > 1 and bare.isalpha() and bare.islower() and bare not in _ABBREVIATIONS
 
 
 def is_abbreviation(word: str) -> bool:

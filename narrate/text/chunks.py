@@ -60,6 +60,7 @@ _ANCHOR_CHARS = 24  # of the text on each side decide whether a sentence end is 
 _CHUNK_COST = 500
 _MIN_APART = 10  # of the limit between two clause ends that are looked at: bounds the search
 _NO_START = re.compile(rf"[{re.escape(CLOSERS)}.,;:!?…·、，。；：！？%–—-]")
+_BOTH_WAYS = "\"'»›"
 _CLAUSE = re.compile(
     rf"(?:(?P<clause>[;:]|[—–]|--)|(?P<comma>,))[{re.escape(CLOSERS)}]*(?=\s)"
     r"|(?P<dash>—|--)(?=[^\W_])|(?P<east_clause>[；：])|(?P<east_comma>[，、])|(?P<line>\n)"
@@ -216,6 +217,8 @@ def _may_start(text: str, place: int) -> bool:
     """Whether a chunk may begin here: not with what closes the one before."""
     while place < len(text) and text[place].isspace():
         place += 1
+    if place < len(text) and text[place] in _BOTH_WAYS and text[place - 1].isspace():
+        return text[place + 1 : place + 2].isalnum()  # it opens what follows
     return place < len(text) and not _NO_START.match(text[place])
 
 

@@ -65,7 +65,7 @@ _UNITS += " sixteen seventeen eighteen nineteen"
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 # The same count in German, French, Spanish, Italian; feminine forms are added below.
 _FOREIGN = (
-    "erstes zweites drittes viertes fünftes sechstes siebtes achtes neuntes zehntes elftes zwölftes",
+    "erstes zweites drittes viertes fünftes sechstes siebtes achtes neuntes zehntes elftes",
     "premier deuxième troisième quatrième cinquième sixième septième huitième neuvième dixième",
     "primero segundo tercero cuarto quinto sexto séptimo octavo noveno décimo",
     "primo secondo terzo quarto quinto sesto settimo ottavo nono decimo",

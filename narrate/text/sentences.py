@@ -3,7 +3,8 @@
 pysbd takes a quotation for one sentence and uses a dozen rare symbols as its own marks, losing
 text that holds them. So it gets a mask of the text, character for character: quotation marks,
 brackets and symbols blotted out. Its answer counts only where it covers the mask completely, and
-each end it finds is moved behind closing marks and checked by the rules of `boundaries`.
+each end it finds is moved behind closing marks and checked by the rules of `boundaries`. It is not
+asked where every mark stands behind a plain word: the answer is known, and asking is slow.
 """
 
 from __future__ import annotations
@@ -13,7 +14,13 @@ import warnings
 from functools import lru_cache
 from typing import Protocol
 
-from narrate.text.boundaries import CLOSERS, OPENERS, after_closers, is_boundary, rule_boundaries
+from narrate.text.boundaries import (
+    CLOSERS,
+    after_closers,
+    is_boundary,
+    is_plain_end,
+    rule_boundaries,
+)
 
 __all__ = ["sentences"]
 
@@ -22,11 +29,6 @@ __all__ = ["sentences"]
 _PYSBD = frozenset({"en", "de", "fr", "es", "it", "ru", "nl", "da", "pl", "el", "bg", "sk"})
 _MAX_PYSBD_CHARS = 5_000  # its time grows with the square of a paragraph's length
 _INNER = re.compile(rf"[.!?…‥؟۔।॥][{re.escape(CLOSERS)}]*\s+\S|[。！？｡]")
-# The mark stands behind a plain word of four letters and before a capital: no splitter and no
-# abbreviation list disagrees about these, so pysbd need not be asked.
-_PLAIN = re.compile(
-    rf"(?:[^\W\d_A-Z]{{4}}|[!?])[.!?][{re.escape(CLOSERS)}]*\s+[{re.escape(OPENERS)}\"'`]*[A-Z]"
-)
 _EAST = re.compile("[。！？]")
 _QUOTES = re.compile(r"(?<!\w)['‘’]|['‘’](?!\w)|[\"“”„«»‹›()\[\]{}「」『』`_*]")
 _SYMBOLS = re.compile(r"[∯ȸ♨☝✂⌂♬♭☉☇☈☄☊☋☌☍☓ƪƒ♡☏&ᓰ-ᓿ\r\n]|[^\x00-\u2fff]")
@@ -62,7 +64,9 @@ def sentences(text: str, language: str) -> list[tuple[int, int]]:
 def _asks_pysbd(text: str, language: str) -> bool:
     if language not in _PYSBD or len(text) > _MAX_PYSBD_CHARS or _EAST.search(text):
         return False
-    return sum(1 for _ in _PLAIN.finditer(text)) < sum(1 for _ in _INNER.finditer(text))
+    return not all(
+        is_plain_end(text, found.start(), found.end() - 1) for found in _INNER.finditer(text)
+    )
 
 
 def _pysbd_boundaries(text: str, language: str) -> list[int]:

@@ -26,16 +26,16 @@ __all__ = ["read"]
 _FRONT_MATTER = re.compile(
     r"---[ \t]*(?:\r\n?|\n)(?:[^\r\n]*(?:\r\n?|\n))*?(?:---|\.\.\.)[ \t]*(?=[\r\n]|\Z)"
 )
-_FIELD = re.compile(r"^(title|author|lang|language):[ \t]*[\"']?([^\r\n]*?)[\"']?[ \t]*$", re.M)
+_FIELD = re.compile(r"^(title|author|lang|language):[ \t]*[\"']?([^\r\n]*?)[\"']?[ \t]*\r?$", re.M)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ORDINAL = re.compile(r"\d{1,9}[.)]")
 _LEAD = re.compile(r"(?:!!!|\?\?\?\+?|:::|:)[ \t]+|\[[ xX]\][ \t]+|\[!\w+\]")
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 _REGIONS = {"fence": "code block", "code_block": "code block", "hr": "scene break"}
 _PREFIXES = (
+    (re.compile(r"[-*+]$|\d+[.)]$"), "list mark"),
     (re.compile(r"#|[=-]+$"), "heading mark"),
     (re.compile(r">"), "quote mark"),
-    (re.compile(r"[-*+]$|\d+[.)]$"), "list mark"),
     (re.compile(r"[|:-]"), "table mark"),
     (re.compile(r"\[[^\]]+\]:"), "link target"),
 )

@@ -32,7 +32,7 @@ _MARKS = re.compile(
     r"(?P<illustration>\[Illustration[^\[\]]*\])|(?P<page_number>\[(?:Pg|Page)\.? ?\d+\])"
     r"|(?P<emphasis_mark>(?<![^\W_])_+|_+(?![^\W_]))"
 )
-_BREAK = re.compile(r"[\s*\-–—_=~#•·.+⁂❦☙◇◆○●§x]+")
+_BREAK = re.compile(r"[\s*\-–—_=~#•·.+⁂❦☙◇◆○●§]+")
 _BY = re.compile(r"(?:by|von|par|por|di|de)\s+(\S.*)", re.IGNORECASE)
 _SUBTITLE_CHARS = 60
 
