@@ -86,20 +86,21 @@ def main() -> None:
         said = getattr(error, "format_message", error.__str__)()
         _fail(f"{said.rstrip('.')}. `narrate --help` lists the commands and options")
         code = getattr(error, "exit_code", UsageError.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        if debug:
+    except (KeyboardInterrupt, typer.Abort, SystemExit) as stop:
+        if debug and not isinstance(stop, SystemExit):
             raise
-        _fail("stopped; what was spoken is kept. Run the same command again to go on")
-        code = INTERRUPTED
+        code = stop.code if isinstance(stop, SystemExit) else INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has left; Python must not complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = INTERRUPTED
+        code = 1
     except Exception as error:
         if debug:
             raise
         _fail(f"{type(error).__name__}: {error}. This is a fault in narrate; see --debug")
         code = 1
+    if code in (INTERRUPTED, TERMINATED):
+        _fail("stopped; what was spoken is kept. Run the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,6 +7,7 @@ row that was committed is there after a power cut.
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ _REMEDIES = {
     "readonly": ("the database is read-only", "make the file and its folder writable"),
     "unable to open": (
         "the database cannot be opened",
-        "check that the folder exists and is writable, or set NARRATE_HOME",
+        "check that its folder exists and is writable, or set NARRATE_HOME",
     ),
     "not a database": (
         "the database is damaged",
@@ -110,10 +111,12 @@ class Database:
                     raise StorageError(what, where=self.where, remedy=remedy) from error
             raise StorageError(f"the database failed: {error.orig}", where=self.where) from error
         except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            what, remedy = _REMEDIES["disk is full" if full else "unable to open"]
             raise StorageError(
-                f"the store cannot be used: {error.strerror}",
+                what if full else f"the store cannot be used: {error.strerror}",
                 where=str(error.filename or self.where),
-                remedy="check the folder's permissions and space, or set NARRATE_HOME",
+                remedy=remedy,
             ) from error
 
     def _migrate(self) -> None:

@@ -1,0 +1,59 @@
+"""The command as a user runs it: a process of its own, against one Prefect server for all tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from narrate.config import Settings
+from narrate.flows.server import EmbeddedServer
+
+COMMAND = [sys.executable, "-c", "from narrate.cli import main; main()"]
+
+Narrate = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve Prefect's API for the whole test run: a cold start takes some ten seconds."""
+    settings = Settings.from_environment(
+        {"NARRATE_HOME": str(tmp_path_factory.mktemp("prefect-home"))}
+    )
+    server = EmbeddedServer(settings)
+    server.wait()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def environment(home: Path, prefect_api: str) -> dict[str, str]:
+    """Return what the command sees: a home of the test's own, the shared server."""
+    return {
+        **os.environ,
+        "NARRATE_HOME": str(home),
+        "PREFECT_API_URL": prefect_api,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+    }
+
+
+@pytest.fixture
+def narrate(environment: dict[str, str], tmp_path: Path) -> Narrate:
+    """Run `narrate` with these words in the test's folder; returns what it said and its code."""
+
+    def run(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *map(str, words)],
+            env=environment | more,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run

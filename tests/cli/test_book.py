@@ -1,0 +1,283 @@
+"""`narrate FILE` as a user meets it: results, messages, exit codes, stopping and going on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from narrate.config import Settings
+from narrate.store import Store
+
+from .conftest import COMMAND, Narrate
+
+SENTENCES = [
+    f"Sentence number {number} of this long test tells of ship {number * 7} and its crew."
+    for number in range(1, 121)
+]
+
+
+def write_book(path: Path, sentences: list[str] = SENTENCES) -> Path:
+    parts = ["# A long test"]
+    for start in range(0, len(sentences), 30):
+        parts += [f"## Part {start // 30 + 1}", *sentences[start : start + 30]]
+    path.write_text("\n\n".join(parts) + "\n")
+    return path
+
+
+def test_a_document_becomes_a_wav_whose_path_is_printed(
+    narrate: Narrate, data: Path, tmp_path: Path
+) -> None:
+    done = narrate(data / "short-story.txt")
+    assert done.returncode == 0, done.stderr
+    path = Path(done.stdout.strip())
+    assert path == tmp_path / "outputs" / "short-story" / "short-story.wav"
+    info = soundfile.info(path)
+    assert (info.samplerate, info.channels, info.subtype) == (44_100, 1, "PCM_16")
+    assert info.duration > 30
+    assert "Traceback" not in done.stderr and "prefect" not in done.stderr.lower()
+
+
+def test_a_rerun_says_that_there_is_nothing_to_do_and_needs_no_server(
+    narrate: Narrate, data: Path
+) -> None:
+    first = narrate(data / "short-story.txt")
+    again = narrate(data / "short-story.txt", PREFECT_API_URL="http://127.0.0.1:1/api")
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    assert "Nothing to do" in again.stderr
+
+
+def test_without_a_server_of_the_users_one_is_embedded_and_gone_afterwards(
+    narrate: Narrate, data: Path, home: Path
+) -> None:
+    done = narrate(data / "short-story.txt", PREFECT_API_URL="")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert str(home) not in listed.stdout
+    assert (home / "prefect" / "prefect.db").exists()
+
+
+def test_status_tells_what_is_done_and_where(narrate: Narrate, data: Path) -> None:
+    narrate(data / "short-story.txt", "--chapters", "1")
+    said = narrate("status", "short-story").stdout
+    assert "1 of 2 chapters" in said and "goes on" in said
+    assert "short-story" in narrate("status").stdout
+
+
+def test_clean_removes_what_an_edit_left_behind(narrate: Narrate, tmp_path: Path) -> None:
+    book = write_book(tmp_path / "book.md", SENTENCES[:4])
+    narrate(book)
+    write_book(book, SENTENCES[:3])
+    narrate(book)
+    assert narrate("clean", "--dry-run").stdout.startswith("1 take ")
+    assert narrate("clean").stdout.startswith("1 take ")
+    assert narrate("clean").stdout.startswith("0 takes ")
+
+
+def interrupted(environment: dict[str, str], book: Path, stop: signal.Signals) -> tuple[int, str]:
+    """Start a run, stop it once some takes are stored; returns its code and what it said."""
+    process = subprocess.Popen(
+        [*COMMAND, str(book)], env=environment, cwd=book.parent, stderr=subprocess.PIPE, text=True
+    )
+    home = Path(environment["NARRATE_HOME"])
+    while process.poll() is None and not list(home.glob("takes/??/*.flac")):
+        time.sleep(0.01)
+    asked = time.monotonic()
+    process.send_signal(stop)
+    said = process.communicate(timeout=30)[1]
+    assert time.monotonic() - asked < 2.0
+    return process.returncode, said
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_keeps_what_was_spoken_and_says_how_to_go_on(
+    narrate: Narrate,
+    environment: dict[str, str],
+    tmp_path: Path,
+    stop: signal.Signals,
+    code: int,
+) -> None:
+    book = write_book(tmp_path / "book.md", SENTENCES * 20)
+    returned, said = interrupted(environment, book, stop)
+    assert returned == code, said
+    assert "same command" in said and "Traceback" not in said
+    with Store(Settings.from_environment({"NARRATE_HOME": environment["NARRATE_HOME"]})) as store:
+        kept = {key for _, key in store.chunks("book")} & store.takes.get(
+            key for _, key in store.chunks("book")
+        ).keys()
+        assert kept and not store.takes.damaged(kept, thorough=True)
+        assert store.holder("book") is None
+
+
+def test_killed_at_twenty_random_moments_the_book_comes_out_byte_equal(
+    narrate: Narrate, environment: dict[str, str], tmp_path: Path
+) -> None:
+    book = write_book(tmp_path / "book.md")
+    whole = tmp_path / "other" / "book.md"
+    whole.parent.mkdir()
+    write_book(whole)
+    other = str(tmp_path / "other-home")
+    expected = Path(narrate(whole, "--out", "other/out", NARRATE_HOME=other).stdout.strip())
+    chance = random.Random(20)
+    stored: dict[str, int] = {}
+    for _ in range(20):
+        process = subprocess.Popen(
+            [*COMMAND, str(book)], env=environment, cwd=tmp_path, stderr=subprocess.PIPE
+        )
+        until = time.monotonic() + chance.uniform(0.3, 2.2)
+        while process.poll() is None and time.monotonic() < until:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        stored = _takes_on_record(environment, stored)
+    done = narrate(book)
+    assert done.returncode == 0, done.stderr
+    _takes_on_record(environment, stored)
+    assert Path(done.stdout.strip()).read_bytes() == expected.read_bytes()
+    ours, theirs = (path.parent / "chapters" for path in (Path(done.stdout.strip()), expected))
+    assert [p.read_bytes() for p in sorted(ours.iterdir())] == [
+        p.read_bytes() for p in sorted(theirs.iterdir())
+    ]
+
+
+def _takes_on_record(environment: dict[str, str], before: dict[str, int]) -> dict[str, int]:
+    """Return the takes with rows, by key; those of before are still the same files."""
+    with Store(Settings.from_environment({"NARRATE_HOME": environment["NARRATE_HOME"]})) as store:
+        keys = [key for _, key in store.chunks("book")]
+        takes = store.takes.get(keys)
+        assert not store.takes.damaged(takes, thorough=True)
+        now = {key: take.audio_path.stat().st_ino for key, take in takes.items()}
+    assert before.items() <= now.items()
+    return now
+
+
+def test_a_second_run_of_the_same_book_says_who_holds_it(
+    narrate: Narrate, environment: dict[str, str], tmp_path: Path
+) -> None:
+    book = write_book(tmp_path / "book.md", SENTENCES * 20)
+    first = subprocess.Popen([*COMMAND, str(book)], env=environment, cwd=tmp_path)
+    home = Path(environment["NARRATE_HOME"])
+    while first.poll() is None and not list(home.glob("takes/??/*.flac")):
+        time.sleep(0.01)
+    second = narrate(book)
+    assert second.returncode == 6
+    assert f"process {first.pid}" in second.stderr
+    first.send_signal(signal.SIGINT)
+    first.wait(30)
+
+
+def make_unwritable(tmp_path: Path) -> Path:
+    (tmp_path / "locked").write_text("a file where a folder should be")
+    return tmp_path / "locked"
+
+
+BAD = {
+    "missing.txt": (None, 3, "no such file"),
+    "empty.txt": (b"", 3, "empty"),
+    "spaces.txt": (b" \n\t\n " * 50, 3, "nothing|white|empty|no words"),
+    "binary.txt": (bytes(range(256)) * 40, 3, "binary|text"),
+    "picture.png": (b"\x89PNG\r\n", 3, r"\.txt"),
+    "signs.txt": (b"--- *** ... !!!\n", 3, "no words|nothing"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_document_is_one_line_and_exit_code_3(
+    narrate: Narrate, tmp_path: Path, name: str
+) -> None:
+    content, code, words = BAD[name]
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = narrate(tmp_path / name)
+    assert done.returncode == code
+    assert done.stdout == "" and len(done.stderr.strip().splitlines()) == 1
+    assert name in done.stderr
+    import re
+
+    assert re.search(words, done.stderr), done.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--speed", "9"], 2, "0.5 to 2"),
+        (["--chapters", "x"], 2, "1-3,7"),
+        (["--chapters", "9"], 2, "the book has 2"),
+        (["--nonsense"], 2, "--nonsense"),
+        (["--language", "tlh"], 8, "tlh"),
+        (["--out", "locked"], 4, "locked"),
+    ],
+)
+def test_a_bad_request_is_one_line_and_leaves_nothing(
+    narrate: Narrate, data: Path, tmp_path: Path, words: list[str], code: int, said: str
+) -> None:
+    make_unwritable(tmp_path)
+    done = narrate(data / "short-story.txt", *words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("outputs/*/*.wav"))
+
+
+def test_debug_shows_where_an_error_came_from(narrate: Narrate, tmp_path: Path) -> None:
+    assert "Traceback" in narrate(tmp_path / "missing.txt", "--debug").stderr
+
+
+def test_a_server_that_is_not_there_is_an_error_that_names_it(narrate: Narrate, data: Path) -> None:
+    done = narrate(data / "short-story.txt", PREFECT_API_URL="http://127.0.0.1:1/api")
+    assert done.returncode == 8
+    assert "127.0.0.1:1" in done.stderr and "unset PREFECT_API_URL" in done.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """Mount two megabytes; needs the right to mount."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_under_the_outputs_loses_nothing(
+    narrate: Narrate, tmp_path: Path, small_disk: Path
+) -> None:
+    book = write_book(tmp_path / "book.md")
+    done = narrate(book, "--out", small_disk)
+    assert done.returncode == 5 and "disk is full" in done.stderr, done.stderr
+    assert not list(small_disk.rglob("*.part"))
+    again = narrate(book)
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_full_disk_under_the_takes_keeps_what_is_stored(
+    narrate: Narrate, tmp_path: Path, small_disk: Path, prefect_api: str
+) -> None:
+    book = write_book(tmp_path / "book.md")
+    home = str(small_disk / "home")
+    done = narrate(book, NARRATE_HOME=home)
+    assert done.returncode == 5 and "disk is full" in done.stderr, done.stderr
+    subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    with Store(Settings.from_environment({"NARRATE_HOME": home})) as store:
+        takes = store.takes.get(key for _, key in store.chunks("book"))
+        assert not store.takes.damaged(takes, thorough=True)
+    assert narrate(book, NARRATE_HOME=home).returncode == 0
+
+
+def test_a_damaged_store_is_said_and_left_as_it_is(
+    narrate: Narrate, data: Path, home: Path
+) -> None:
+    home.mkdir()
+    (home / "narrate.db").write_bytes(b"not a database at all " * 100)
+    done = narrate(data / "short-story.txt")
+    assert done.returncode == 5 and "narrate.db" in done.stderr
+    assert (home / "narrate.db").read_bytes().startswith(b"not a database")
