@@ -98,12 +98,15 @@ def _folded_traced(text: str, origins: Sequence[int]) -> tuple[str, array[int]]:
 
 
 def _composed(text: str, origins: Sequence[int]) -> tuple[str, array[int]]:
-    """NFC cluster by cluster, so that a composed letter comes from its base."""
+    """NFC cluster by cluster, so that a composed letter comes from its base.
+
+    A mark that stood apart from its base, behind markup say, stays a character of its own.
+    """
     parts: list[str] = []
     kept = array("I")
     start = 0
     for end in range(1, len(text) + 1):
-        if end < len(text) and _joins(text[end]):
+        if end < len(text) and _joins(text[end]) and origins[end] == origins[end - 1] + 1:
             continue
         written = unicodedata.normalize("NFC", text[start:end])
         parts.append(written)

