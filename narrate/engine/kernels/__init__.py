@@ -1,0 +1,61 @@
+"""The engine's kernels: one table of functions, in plain torch or in Triton, with one meaning.
+
+`Kernels.choose(device)` is the only place that knows which is used. The functions, their shapes and
+their rounding are described in `plain.py`; a Triton kernel has the signature of its plain twin.
+Weights are [out, in] and contiguous, as the checkpoint has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from narrate.engine.kernels import plain
+from narrate.engine.kernels.shapes import Cache, Feed, HeadNorms, Norm, Rotary, Rows, Rules
+from narrate.errors import BackendError
+
+__all__ = ["Cache", "Feed", "HeadNorms", "Kernels", "Norm", "Rotary", "Rows", "Rules"]
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """What one frame is made of, but for embeddings and the codec."""
+
+    name: str
+    rms_norm: Callable[[Tensor, Norm], Tensor]
+    norm_linear: Callable[..., Tensor]
+    norm_swiglu: Callable[[Tensor, Norm, Tensor], Tensor]
+    add_linear: Callable[[Tensor, Tensor, Tensor], Tensor]
+    attend: Callable[[Tensor, HeadNorms, Rotary, Cache, Tensor, Tensor], Tensor]
+    attend_short: Callable[[Tensor, HeadNorms, Rotary, Cache, int], Tensor]
+    sample: Callable[..., None]
+
+    @classmethod
+    def choose(cls, device: torch.device, option: str = "auto") -> Kernels:
+        """`torch` or `triton` by name; `auto` is triton on a CUDA card and torch elsewhere."""
+        if option == "auto":
+            option = "triton" if device.type == "cuda" else "torch"
+        if option not in _MAKERS:
+            known = ", ".join(["auto", *_MAKERS])
+            raise BackendError(f"there are no kernels called {option}", remedy=f"choose {known}")
+        return _MAKERS[option]()
+
+
+def _torch() -> Kernels:
+    return Kernels(
+        name="torch",
+        rms_norm=plain.rms_norm,
+        norm_linear=plain.norm_linear,
+        norm_swiglu=plain.norm_swiglu,
+        add_linear=plain.add_linear,
+        attend=plain.attend,
+        attend_short=plain.attend_short,
+        sample=plain.sample,
+    )
+
+
+_MAKERS: dict[str, Callable[[], Kernels]] = {"torch": _torch}
