@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,26 @@ def root() -> Path:
 def data(root: Path) -> Path:
     """Name the folder of sample documents."""
     return root / "data"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give a tiny checkpoint of random weights of a kind, made once for all tests."""
+    if find_spec("qwen_tts") is None:
+        pytest.skip("needs the speech model's package: pip install -e '.[qwen]'")
+    made: dict[str, Path] = {}
+
+    def make(kind: str) -> Path:
+        from tests.checkpoints import make_checkpoint
+
+        if kind not in made:
+            made[kind] = make_checkpoint(tmp_path_factory.mktemp(kind), "tiny", kind)
+        return made[kind]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(checkpoint: Callable[[str], Path]) -> Path:
+    """Give the tiny Base checkpoint, which clones a voice."""
+    return checkpoint("base")

@@ -1,0 +1,79 @@
+"""The one door to the published package `qwen-tts`: it loads quietly, and only when asked.
+
+Importing `qwen_tts` imports torchaudio and the `sox` package for its 25 Hz tokenizer, which we
+never use. The registry's torchaudio does not load beside a torch built for the CPU, and `sox`
+complains on standard error when there is no SoX program. While the package is imported, empty
+modules stand in for both; afterwards the names are free again for whoever wants the real ones.
+Its advice about flash-attn goes to standard output, which is ours alone, so it is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from narrate.errors import BackendError
+
+__all__ = ["load_published"]
+
+_STAND_INS = ("sox", "torchaudio", "torchaudio.compliance", "torchaudio.compliance.kaldi")
+_CHATTY = ("transformers", "huggingface_hub", "qwen_tts", "torch._dynamo", "torch._inductor")
+
+
+@functools.cache
+def load_published() -> Any:
+    """The module `qwen_tts`, imported on the first call (some seconds); `BackendError` without it.
+
+    Typed `Any`: the package ships no annotations that a type checker could use.
+    """
+    try:
+        with _stand_ins(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = importlib.import_module("qwen_tts")
+    except ImportError as error:
+        raise BackendError(
+            "the speech model's package is not installed",
+            where=str(error),
+            remedy="install it: pip install 'narrate[qwen]'",
+        ) from error
+    _hush()
+    return module
+
+
+@contextlib.contextmanager
+def _stand_ins() -> Iterator[None]:
+    """Put empty modules where torchaudio and sox would be, and what was there back afterwards."""
+    before = {name: sys.modules.get(name) for name in _STAND_INS}
+    for name in _STAND_INS:
+        module = ModuleType(name)
+        module.__path__, module.__spec__ = [], ModuleSpec(name, None, is_package=True)
+        sys.modules[name] = module
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, module)
+    try:
+        yield
+    finally:
+        for name, module_before in before.items():
+            if module_before is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module_before
+
+
+def _hush() -> None:
+    """Keep advice meant for programmers, progress bars and warnings off a listener's terminal."""
+    transformers_logging: Any = importlib.import_module("transformers.utils.logging")
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
