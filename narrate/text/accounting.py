@@ -7,6 +7,7 @@ stretches in it are taken out, composed and folded as `clean` does it, entities 
 from __future__ import annotations
 
 import html
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from narrate.core import Chunk, Document, Plan, Skipped, Span
 from narrate.errors import NarrateError
 from narrate.text.clean import folded
 
-__all__ = ["Coverage", "CoverageError", "check", "coverage"]
+__all__ = ["ENTITY", "Coverage", "CoverageError", "check", "coverage"]
 
+ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _EXCERPT = 40
 
 
@@ -112,4 +114,5 @@ def _squeezed(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    return folded(_squeezed(html.unescape(folded(text))))
+    resolved = ENTITY.sub(lambda entity: html.unescape(entity.group()), folded(text))
+    return folded(_squeezed(resolved))

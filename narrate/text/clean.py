@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from narrate.core import Skipped, Span
 from narrate.text.traced import Traced
 
-__all__ = ["clean", "folded"]
+__all__ = ["clean", "folded", "joins"]
 
 _INVISIBLE = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u070f\u115f\u1160\u17b4\u17b5"
@@ -106,7 +106,7 @@ def _composed(text: str, origins: Sequence[int]) -> tuple[str, array[int]]:
     kept = array("I")
     start = 0
     for end in range(1, len(text) + 1):
-        if end < len(text) and _joins(text[end]) and origins[end] == origins[end - 1] + 1:
+        if end < len(text) and joins(text[end]) and origins[end] == origins[end - 1] + 1:
             continue
         written = unicodedata.normalize("NFC", text[start:end])
         parts.append(written)
@@ -115,6 +115,6 @@ def _composed(text: str, origins: Sequence[int]) -> tuple[str, array[int]]:
     return "".join(parts), kept
 
 
-def _joins(char: str) -> bool:
+def joins(char: str) -> bool:
     """Whether a character may melt into the one before: a mark, or a Hangul vowel or final."""
     return unicodedata.combining(char) > 0 or "\u1161" <= char <= "\u11ff"

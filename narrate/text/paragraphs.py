@@ -10,16 +10,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from narrate.text.traced import Traced, Tracer
 
-__all__ = ["Group", "Line", "groups_of", "is_verse", "joined", "wrap_width"]
+__all__ = [
+    "Group",
+    "Line",
+    "bullet_end",
+    "groups_of",
+    "is_item",
+    "is_verse",
+    "joined",
+    "parted",
+    "wrap_width",
+]
 
 MAX_WRAP_CHARS = 140
 _MIN_WRAP_CHARS = 40  # shorter lines throughout are a poem's
 _FULL_LINE = 0.75  # of the wrap width, on average, is what prose fills
-_BULLET = re.compile(r"[*•‣◦▪·-]\s+(?=\S)")
-_ITEM = re.compile(r"(?:[*•‣◦▪·-]|\(?\d{1,3}[.)])\s+(?=\S)")
+_BULLET = re.compile(r"[*•‣◦▪·-][ \t\u3000]+(?=\S)")
+_ITEM = re.compile(r"(?:[*•‣◦▪·-]|\(?\d{1,3}[.)])[ \t\u3000]+(?=\S)")
+_MAX_INDENT = 8
+_PROSE_ENDS = ".!?:;”\"’'»)*_"
 _SUSPENDED = re.compile(r"(?:and|or|to|und|oder|bis|et|ou|y|o|e)\b")
 _EAST = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]")
 
@@ -53,7 +66,7 @@ def groups_of(source: str, start: int, end: int) -> list[Group]:
     for line, page_break in _lines(source, start, end):
         if line is not None:
             lines.append(line)
-        elif page_break and lines and source[lines[-1].end - 1] not in ".!?:;”\"’'»)*_":
+        elif page_break and lines and source[lines[-1].end - 1] not in _PROSE_ENDS:
             continue
         else:
             if lines:
@@ -99,16 +112,28 @@ def is_verse(group: Group, width: int) -> bool:
     return filled < _FULL_LINE * width * len(inner)
 
 
-def split_items(group: Group, source: str) -> list[Group]:
-    """A group that begins with a list mark, item by item; any other group as it is."""
+def parted(group: Group, source: str, width: int) -> list[Group]:
+    """A group's items where it begins as a list, its paragraphs where only indents part them."""
     marked = [bool(_ITEM.match(source, line.start)) for line in group.lines]
     if not marked[0] or sum(marked) < 2:
-        return [group]
-    starts = [index for index, mark in enumerate(marked) if mark]
+        marked = _indented(group, source, width)
+    starts = [0, *(index for index, mark in enumerate(marked) if mark and index)]
     return [
         Group(group.lines[first:last], group.gap if first == 0 else 0)
         for first, last in zip(starts, [*starts[1:], len(marked)], strict=True)
     ]
+
+
+def _indented(group: Group, source: str, width: int) -> list[bool]:
+    """Which lines of prose begin a paragraph by a small indent, after a line that ends one."""
+    base = min(line.indent for line in group.lines)
+    marked = [
+        base + 1 < line.indent <= base + _MAX_INDENT and source[before.end - 1] in _PROSE_ENDS
+        for before, line in pairwise(group.lines)
+    ]
+    if is_verse(group, width) or 5 * sum(marked) > 2 * len(marked):
+        return [False] * len(group.lines)
+    return [False, *marked]
 
 
 def is_item(group: Group, source: str) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+import html
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from narrate.core import Block, BlockKind, Chunk, Document, Pauses, Plan, Skipped, Span
 from narrate.errors import UsageError
-from narrate.text.accounting import check
+from narrate.text.accounting import ENTITY, check
 from narrate.text.chunks import Cut, Limits, Piece, pieces
+from narrate.text.clean import joins
 from narrate.text.spoken import spoken
 from narrate.text.traced import skipped_in
 
@@ -23,7 +23,6 @@ PLAN_VERSION = 1
 MIN_MAX_CHARS = 40
 NOTHING = "nothing to pronounce"
 SCENE_BREAK = "scene break"
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _RUNNING = frozenset({BlockKind.ITEM, BlockKind.TABLE})
 
 
@@ -96,7 +95,7 @@ class _Planner:
             Cut.SPACE: 0.0,
             Cut.ANYWHERE: 0.0,
         }
-        parts = _apart(block, pieces(block.text, self.language, self.limits))
+        parts = _apart(block, pieces(block.text, self.language, self.limits), self.limits.max_chars)
         for piece in parts[:-1]:
             yield piece, within[piece.cut]
         yield parts[-1], self._pause_between(block, after)
@@ -121,7 +120,12 @@ class _Planner:
         """The chunk of a piece, or nothing where there is no letter or digit in it."""
         raw = block.text[piece.start : piece.end]
         last = block.origins[piece.end - 1]
-        span = Span(block.origins[piece.start], _end_of(self.document.source, last, raw[-1]))
+        if piece.end < len(block.text):
+            upto = self.document.source[last : block.origins[piece.end]]
+            end = last + max(1, len(upto.rstrip()))
+        else:
+            end = _end_of(self.document.source, last, raw[-1])
+        span = Span(block.origins[piece.start], end)
         if not any(map(str.isalnum, raw)):
             self._skip(span)
             return None
@@ -144,26 +148,35 @@ class _Planner:
         return Chunk(chunk.chapter, chunk.position, chunk.text, chunk.spoken, chunk.span, pause_s)
 
 
-def _apart(block: Block, parts: list[Piece]) -> list[Piece]:
+def _apart(block: Block, parts: list[Piece], limit: int) -> list[Piece]:
     """The pieces, none of which begins inside what was one character in the source."""
     for index in range(1, len(parts)):
-        start = parts[index].start
-        while start > 1 and block.origins[start] == block.origins[start - 1]:
-            start -= 1
-        if start < parts[index].start:
-            parts[index - 1] = Piece(parts[index - 1].start, start, parts[index - 1].cut)
-            parts[index] = Piece(start, parts[index].end, parts[index].cut)
+        before, piece = parts[index - 1], parts[index]
+        start, step = piece.start, 1
+        while _inside(block, start):
+            start += step
+            if start - before.start > limit or start >= piece.end:
+                start, step = piece.start - 1, -1
+        if start != piece.start:
+            parts[index - 1] = Piece(before.start, start, before.cut)
+            parts[index] = Piece(start, piece.end, piece.cut)
     return parts
+
+
+def _inside(block: Block, place: int) -> bool:
+    return 0 < place < len(block.text) and block.origins[place] == block.origins[place - 1]
 
 
 def _end_of(source: str, last: int, char: str) -> int:
     """The end of what is written at a chunk's last origin: an entity, a letter with its marks."""
     if (source[last] == "&" and char != "&") or source.startswith("&amp;", last):
-        entity = _ENTITY.match(source, last)
+        entity = ENTITY.match(source, last)
         return last + 1 if entity is None else entity.end()
     end = last + 1
-    while end < len(source) and (
-        unicodedata.combining(source[end]) or "\u1161" <= source[end] <= "\u11ff"
-    ):
-        end += 1
+    while end < len(source):
+        entity = ENTITY.match(source, end)
+        written = source[end : end + 1] if entity is None else html.unescape(entity.group())
+        if not joins(written[:1]):
+            break
+        end = end + 1 if entity is None else entity.end()
     return end

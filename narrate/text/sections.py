@@ -102,6 +102,11 @@ def _keep_sequence(found: list[Heading | None]) -> None:
     numbered = any(head is not None and head.kind is HeadingKind.NUMBERED for head in found)
     bare = [index for index, head in enumerate(found) if head and head.kind is HeadingKind.BARE]
     last, repeated = 0, ""
+    listed = [index for index in bare if any(found[index + 1 : index + 2])]
+    if 2 * len(listed) >= len(bare) > 1:  # with no text between them: the items of a list
+        for index in bare:
+            found[index] = None
+        bare = []
     alone = len(bare) == 1 and bare[0] != 0
     for index, head in enumerate(found):
         if head is None:
@@ -116,7 +121,7 @@ def _keep_sequence(found: list[Heading | None]) -> None:
             last = head.number
             continue
         counts_on = head.number == last + 1 or (head.number == 1 and not numbered)
-        if (numbered and not head.title) or not counts_on or (alone and not numbered):
+        if (numbered and not head.title.isupper()) or not counts_on or (alone and not numbered):
             found[index] = None
         else:
             last = head.number

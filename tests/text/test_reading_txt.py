@@ -180,6 +180,20 @@ def test_list_items_are_apart_and_their_bullets_are_skipped(document: Reader) ->
     assert reasons(read)["list mark"] == "*"
 
 
+def test_a_numbered_list_is_not_taken_for_chapters(document: Reader) -> None:
+    for gap in ("\n", "\n\n"):
+        listed = gap.join(["1. Salt", "2. Fresh Water", "3. Bread"])
+        read = document(f"Chapter 1\n\n{WRAPPED}\n{listed}\n\n{WRAPPED}\nChapter 2\n\n{WRAPPED}")
+        assert [chapter.title for chapter in read.chapters] == ["Chapter 1", "Chapter 2"]
+        assert len(document(f"{WRAPPED}\n{listed}\n\n{WRAPPED}").chapters) == 1
+
+
+def test_paragraphs_parted_only_by_indents_are_parted(document: Reader) -> None:
+    first, second = WRAPPED.strip().split("\n\n")
+    read = document("\n".join(f"    {part}" for part in (first, second, first)))
+    assert [block.text.split()[0] for block in blocks(read)] == ["The", "He", "The"]
+
+
 def test_invisible_characters_are_dropped_and_recorded(document: Reader) -> None:
     read = document("A co\xadope\u200bration\u202e of\0 all\ufeff.")
     assert blocks(read)[0].text == "A cooperation of all."

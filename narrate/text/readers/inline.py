@@ -28,10 +28,17 @@ def spoken_part(
 ) -> tuple[Traced, list[Skipped]]:
     """What of a paragraph's content is spoken, and the rest as skipped spans with reasons."""
     scan = _Scan(md, source, content)
-    for part in parts:
-        scan.take(part)
+    try:
+        for part in parts:
+            scan.take(part)
+    except _LostError:
+        return content, []  # marks and all: better read plainly than not at all
     scan.skip_to(len(content.text), "markup")
     return scan.out.done(), scan.skipped
+
+
+class _LostError(Exception):
+    """A part that is not where the scan expects it."""
 
 
 class _Scan:
@@ -46,11 +53,15 @@ class _Scan:
 
     def take(self, part: Token) -> None:
         """Move behind one part, copying or skipping what it is made of."""
+        if self.cursor >= len(self.text) and part.content:
+            raise _LostError
         _TAKERS.get(part.type, _Scan._mark)(self, part)
 
     def skip_to(self, end: int, reason: str) -> None:
         """Leave out the content up to `end`, line by line."""
         start = self.cursor
+        if end > len(self.text):
+            raise _LostError
         self.cursor = max(end, start)
         while start < end:
             stop = self.text.find("\n", start, end)
@@ -68,8 +79,8 @@ class _Scan:
         if not part.content:
             return
         place = self.text.find(part.content, self.cursor)
-        if place < 0:  # an address written with escapes: spoken as it stands
-            place = self.cursor
+        if place < 0:
+            raise _LostError
         self.skip_to(place, "markup")
         self._copy(min(len(part.content), len(self.text) - self.cursor))
 
@@ -90,7 +101,7 @@ class _Scan:
     def _break(self, _: Token) -> None:
         found = _BREAK.match(self.text, self.cursor)
         if found is None:
-            return
+            raise _LostError
         self.out.put(" ", self.content.origins[self.cursor])
         self.skip_to(found.end(), "line break mark")
 

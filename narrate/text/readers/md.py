@@ -74,7 +74,8 @@ class _Reading:
     """One pass over the block tokens: blocks out, and every other character with its reason."""
 
     def __init__(self, source: str, start: int) -> None:
-        self.source = source
+        # markdown-it turns zero bytes into visible signs; any other control character it keeps.
+        self.source = source.replace("\0", "\x01")
         self.md = MarkdownIt("commonmark").enable("table").disable("text_join")
         self.lines = _lines(source, start)
         self.blocks: list[Block] = []

@@ -20,7 +20,7 @@ from narrate.text.paragraphs import (
     is_item,
     is_verse,
     joined,
-    split_items,
+    parted,
     wrap_width,
 )
 from narrate.text.sections import drop_contents, split_headings
@@ -46,7 +46,7 @@ def read(data: bytes, path: Path) -> Document:
     width = wrap_width(groups)
     if not width:
         groups = [Group((line,), group.gap) for group in groups for line in group.lines]
-    groups = [item for group in groups for item in split_items(group, source)]
+    groups = [part for group in groups for part in parted(group, source, width)]
     groups, cut = drop_contents(source, groups)
     skipped += cut
     entries: list[Entry] = []
