@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from narrate.core import Skipped, Span
 from narrate.text.traced import Traced
 
-__all__ = ["clean", "folded", "joins"]
+__all__ = ["LIGATURE", "clean", "folded", "joins"]
 
 _INVISIBLE = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u070f\u115f\u1160\u17b4\u17b5"
@@ -28,6 +28,7 @@ _FOLDED = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB
     for first, last in (("０", "９"), ("Ａ", "Ｚ"), ("ａ", "ｚ"))
     for code in range(ord(first), ord(last) + 1)
 }
+LIGATURE = re.compile("[\ufb00-\ufb06]")
 _FOLDABLE = re.compile("[" + "".join(map(chr, _FOLDED)) + "]")
 
 

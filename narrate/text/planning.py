@@ -11,7 +11,7 @@ from narrate.core import Block, BlockKind, Chunk, Document, Pauses, Plan, Skippe
 from narrate.errors import UsageError
 from narrate.text.accounting import ENTITY, check
 from narrate.text.chunks import Cut, Limits, Piece, pieces
-from narrate.text.clean import joins
+from narrate.text.clean import LIGATURE, joins
 from narrate.text.spoken import spoken
 from narrate.text.traced import skipped_in
 
@@ -63,7 +63,9 @@ class _Planner:
     def __init__(self, document: Document, options: PlanOptions) -> None:
         self.document = document
         self.pauses = options.pauses
-        self.limits = Limits(options.max_chars)
+        # A ligature becomes up to three letters that must stay together: room for two of them.
+        room = 2 if LIGATURE.search(document.source) else 0
+        self.limits = Limits(options.max_chars - room)
         self.language = options.language or document.language
         self.skipped: list[Skipped] = []
         self._breaks = [skip.span.start for skip in document.skipped if skip.reason == SCENE_BREAK]
@@ -95,7 +97,7 @@ class _Planner:
             Cut.SPACE: 0.0,
             Cut.ANYWHERE: 0.0,
         }
-        parts = _apart(block, pieces(block.text, self.language, self.limits), self.limits.max_chars)
+        parts = _apart(block, pieces(block.text, self.language, self.limits))
         for piece in parts[:-1]:
             yield piece, within[piece.cut]
         yield parts[-1], self._pause_between(block, after)
@@ -148,15 +150,13 @@ class _Planner:
         return Chunk(chunk.chapter, chunk.position, chunk.text, chunk.spoken, chunk.span, pause_s)
 
 
-def _apart(block: Block, parts: list[Piece], limit: int) -> list[Piece]:
+def _apart(block: Block, parts: list[Piece]) -> list[Piece]:
     """The pieces, none of which begins inside what was one character in the source."""
     for index in range(1, len(parts)):
         before, piece = parts[index - 1], parts[index]
-        start, step = piece.start, 1
+        start = piece.start
         while _inside(block, start):
-            start += step
-            if start - before.start > limit or start >= piece.end:
-                start, step = piece.start - 1, -1
+            start -= 1
         if start != piece.start:
             parts[index - 1] = Piece(before.start, start, before.cut)
             parts[index] = Piece(start, piece.end, piece.cut)

@@ -150,16 +150,19 @@ class _Reading:
     def _traced(self, content: str, lines: Sequence[int]) -> Traced:
         """The content of a block, each of whose lines is the end of a source line."""
         tracer = Tracer(self.source)
-        for offset, text in enumerate(content.split("\n")):
-            start, end = self.lines[lines[0] + offset]
-            if offset:
-                tracer.put("\n", self.lines[lines[0] + offset - 1][1])
+        first, count = lines[0], content.count("\n") + 1
+        while first + count < lines[1] and self.source[slice(*self.lines[first])].isspace():
+            first += 1  # a line of wide spaces, that markdown-it has stripped from the content
+        for offset, text in enumerate(content.split("\n"), first):
+            start, end = self.lines[offset]
+            if offset > first:
+                tracer.put("\n", self.lines[offset - 1][1])
             bare = text.rstrip()
             place = self.source.rfind(bare, start, end) if bare else end
             if place < 0:  # a tab that markdown-it wrote as spaces
                 bare = bare.lstrip()
                 place = max(start, self.source.rfind(bare, start, end))
-                tracer.put(" " * (len(text) - len(text.lstrip())), place)
+                tracer.put(" " * (len(text) - len(text.lstrip())), max(start, place - 1))
             tracer.copy(place, place + len(bare))
             tracer.put(" " * (len(text) - len(text.rstrip())), min(place + len(bare), end))
             self.claimed.append((place, place + len(bare)))
