@@ -118,6 +118,22 @@ def test_tabs_and_line_ends_of_other_systems_are_traced(document: Reader) -> Non
     planned(read)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "The&#x301; word, the&#x301;",
+        "ex&amp;am\xadple and `&amp;`",
+        "[a](b\0)&amp; word",
+        "\u3000\r\u3000First line\r\nsecond.",
+        "a\n\n\x85\n**Bold.**",
+        "1. one\n\t2. two {x}`y`",
+        "_em_\u0301 end",
+    ],
+)
+def test_what_once_lost_its_place_is_accounted_for(document: Reader, source: str) -> None:
+    planned(document(source, "a.md"), max_chars=40)
+
+
 SIGNS = st.text(
     alphabet=st.sampled_from(list("ab1 \n\n\t*_`[]()<>!#-+>|&;\\:.'\"=~é\u0301ﬁ\u200b山")),
     max_size=60,
