@@ -58,4 +58,19 @@ def _torch() -> Kernels:
     )
 
 
-_MAKERS: dict[str, Callable[[], Kernels]] = {"torch": _torch}
+def _triton() -> Kernels:
+    from narrate.engine.kernels import fast_attention, fast_linear, fast_sampling
+
+    return Kernels(
+        name="triton",
+        rms_norm=fast_linear.rms_norm,
+        norm_linear=fast_linear.norm_linear,
+        norm_swiglu=fast_linear.norm_swiglu,
+        add_linear=fast_linear.add_linear,
+        attend=fast_attention.attend,
+        attend_short=fast_attention.attend_short,
+        sample=fast_sampling.sample,
+    )
+
+
+_MAKERS: dict[str, Callable[[], Kernels]] = {"torch": _torch, "triton": _triton}

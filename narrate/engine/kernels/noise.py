@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["GOLDEN", "KEY_STARTS", "LOG_TERMS", "MIX_1", "MIX_2", "gumbel", "token_bits"]
+__all__ = ["gumbel", "token_bits"]
 
 MASK = 0xFFFFFFFF
 GOLDEN = 0x9E3779B9

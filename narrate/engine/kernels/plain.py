@@ -66,7 +66,8 @@ def _heads(
     """Split [..., (q + 2 kv) * head_dim]; normalise and turn q and k in fp32; qkv's dtype out."""
     head_dim = heads.q.weight.shape[0]
     split = qkv.view(*qkv.shape[:-1], -1, head_dim)
-    q, k, v = split.split((split.shape[-2] - 2 * kv_heads, kv_heads, kv_heads), -2)
+    q_heads = split.shape[-2] - 2 * kv_heads
+    q, k, v = (part for part in split.tensor_split((q_heads, q_heads + kv_heads), -2))
     turned = []
     for part, norm in ((q, heads.q), (k, heads.k)):
         wide = rms_norm(part.float(), Norm(norm.weight.float(), norm.eps))
@@ -148,13 +149,15 @@ def sample(
     rows.faults.bitwise_or_(bad.to(rows.faults.dtype))
     scores = torch.where(bad[:, None], 0.0, raw)
     if rules.penalty != 1.0:
-        punished = torch.where(scores < 0, scores * rules.penalty, scores / rules.penalty)
+        penalty = torch.full((1,), rules.penalty, device=raw.device)
+        punished = torch.where(scores < 0, scores * penalty, scores / penalty)
         scores = torch.where(rows.seen.bool(), punished, scores)
     early = (rows.frames < rules.min_frames)[:, None] & (tokens == rules.eos)
     never = (tokens >= rules.suppress_from) & (tokens != rules.eos)
     scores = scores.masked_fill(early | never, -torch.inf)
     if not rules.greedy:
-        scores = scores / rules.temperature
+        # By a tensor: a division by a number would be a multiplication on a card.
+        scores = scores / torch.full((1,), rules.temperature, device=raw.device)
         if 0 < rules.top_k < vocab:
             least = scores.topk(rules.top_k, -1).values[:, -1:]
             scores = scores.masked_fill(scores < least, -torch.inf)

@@ -1,0 +1,160 @@
+"""The sampler in Triton: one program a row, no sort, no threshold; twin: `plain.sample`.
+
+Top-k without a sort: the code with the highest perturbed score is the answer when fewer than k
+codes have a greater logit than it has. Otherwise it cannot be in the top k, nor can any code with
+its logit or less: they leave, and the next best is asked. Peaked logits take one round, flat ones
+a handful, and the answer is that of the k-th value's threshold, ties included.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+
+from narrate.engine.kernels import noise
+from narrate.engine.kernels.shapes import Feed, Rows, Rules
+
+__all__ = ["sample"]
+
+_GOLDEN = tl.constexpr(noise.GOLDEN)
+_MIX_1, _MIX_2 = tl.constexpr(noise.MIX_1), tl.constexpr(noise.MIX_2)
+_KEY_1, _KEY_2 = (tl.constexpr(start) for start in noise.KEY_STARTS)
+_SQRT_2 = tl.constexpr(noise.SQRT_2)
+_LN2_HIGH, _LN2_LOW = tl.constexpr(noise.LN2_HIGH), tl.constexpr(noise.LN2_LOW)
+_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = (tl.constexpr(t) for t in noise.LOG_TERMS)
+
+
+@triton.jit
+def _mix(h):
+    h = (h ^ (h >> 16)) * _MIX_1
+    h = (h ^ (h >> 13)) * _MIX_2
+    return h ^ (h >> 16)
+
+
+@triton.jit
+def _ln(x):
+    bits = x.to(tl.int32, bitcast=True)
+    exponent = (bits >> 23) - 127
+    mantissa = ((bits & 0x7FFFFF) | 0x3F800000).to(tl.float32, bitcast=True)
+    high = mantissa > _SQRT_2
+    mantissa = tl.where(high, mantissa * 0.5, mantissa)
+    power = (exponent + high.to(tl.int32)).to(tl.float32)
+    t = mantissa - 1.0
+    z = t * t
+    y = t * _L0 + _L1
+    y = y * t + _L2
+    y = y * t + _L3
+    y = y * t + _L4
+    y = y * t + _L5
+    y = y * t + _L6
+    y = y * t + _L7
+    y = y * t + _L8
+    y = (y * t) * z
+    y = y + power * _LN2_LOW
+    y = y - z * 0.5
+    return (t + y) + power * _LN2_HIGH
+
+
+@triton.jit
+def _gumbel(seed, frame, group, tokens):
+    zero = tl.zeros_like(tokens).to(tl.uint32)
+    low = zero + (seed & 0xFFFFFFFF).to(tl.uint32)
+    high = zero + ((seed >> 32) & 0xFFFFFFFF).to(tl.uint32)
+    frame = zero + frame.to(tl.uint32)
+    group = zero + group  # not .to: a 1 arrives as a constant
+    key1 = _mix(((zero + _KEY_1) ^ low) + _GOLDEN)
+    key2 = _mix(((zero + _KEY_2) ^ low) + _GOLDEN)
+    key1 = _mix((key1 ^ high) + _GOLDEN)
+    key2 = _mix((key2 ^ high) + _GOLDEN)
+    key1 = _mix((key1 ^ frame) + _GOLDEN)
+    key2 = _mix((key2 ^ frame) + _GOLDEN)
+    key1 = _mix((key1 ^ group) + _GOLDEN)
+    key2 = _mix((key2 ^ group) + _GOLDEN)
+    bits = _mix(_mix(tokens.to(tl.uint32) * _GOLDEN + key1) ^ key2)
+    odd = ((bits >> 9) * 2 + 1).to(tl.float32)
+    return -_ln(-_ln(odd * 5.9604644775390625e-08))
+
+
+@triton.jit
+def _sample_kernel(
+    logits, seeds, frames, codes, faults, seen, step, x, embedding, total,
+    vocab, group, codes_stride, temperature, top_k, penalty, min_frames, eos, suppress_from,
+    step_width, total_width,
+    GREEDY: tl.constexpr, PENALTY: tl.constexpr, FEEDS_STEP: tl.constexpr,
+    FEEDS_TOTAL: tl.constexpr, FIRST: tl.constexpr,
+    VOCAB: tl.constexpr, STEP: tl.constexpr, TOTAL: tl.constexpr,
+):  # fmt: skip
+    row = tl.program_id(0).to(tl.int64)
+    tokens = tl.arange(0, VOCAB)
+    inside = tokens < vocab
+    raw = tl.load(logits + row * vocab + tokens, mask=inside, other=0.0).to(tl.float32)
+    finite = tl.abs(raw) < float("inf")  # false for a NaN too
+    bad = tl.sum((~finite).to(tl.int32), 0) > 0
+    scores = tl.where(finite, raw, 0.0)
+    if PENALTY:
+        met = tl.load(seen + row * vocab + tokens, mask=inside, other=0) != 0
+        punished = tl.where(scores < 0, scores * penalty, tl.div_rn(scores, penalty))
+        scores = tl.where(met, punished, scores)
+    frame = tl.load(frames + row)
+    is_eos = tokens == eos
+    banned = (tokens >= suppress_from) & ~is_eos
+    banned = banned | (is_eos & (frame < min_frames)) | ~inside
+    scores = tl.where(banned, float("-inf"), scores)
+    if GREEDY:
+        code = tl.argmax(scores, 0)
+    else:
+        scores = tl.div_rn(scores, temperature + tl.zeros_like(scores))
+        drawn = scores + _gumbel(tl.load(seeds + row), frame, group, tokens)
+        code = tl.argmax(drawn, 0)
+        own = tl.sum(tl.where(tokens == code, scores, 0.0), 0)
+        above = tl.sum((scores > own).to(tl.int32), 0)
+        while above >= top_k:
+            drawn = tl.where(scores > own, drawn, float("-inf"))
+            code = tl.argmax(drawn, 0)
+            own = tl.sum(tl.where(tokens == code, scores, 0.0), 0)
+            above = tl.sum((scores > own).to(tl.int32), 0)
+    code = tl.where(bad, 0, code)
+    tl.store(codes + row * codes_stride, code.to(codes.dtype.element_ty))
+    if bad:
+        tl.store(faults + row, tl.load(faults + row) | 1)
+    if PENALTY:
+        tl.store(seen + row * vocab + code, 1)
+    if FEEDS_STEP:
+        lane = tl.arange(0, STEP)
+        fits = lane < step_width
+        taken = tl.load(step + code.to(tl.int64) * step_width + lane, mask=fits, other=0.0)
+        tl.store(x + row * step_width + lane, taken, mask=fits)
+    if FEEDS_TOTAL:
+        lane = tl.arange(0, TOTAL)
+        fits = lane < total_width
+        part = tl.load(embedding + code.to(tl.int64) * total_width + lane, mask=fits, other=0.0)
+        part = part.to(tl.float32)
+        to = total + row * total_width + lane
+        if not FIRST:
+            part += tl.load(to, mask=fits, other=0.0)
+        tl.store(to, part, mask=fits)
+
+
+def sample(
+    logits: torch.Tensor, group: int, rules: Rules, rows: Rows, feed: Feed | None = None
+) -> None:
+    """See `plain.sample`."""
+    count, vocab = logits.shape
+    steps = feed is not None and feed.step is not None and feed.x is not None
+    # A pointer that its flag keeps from being read still has to be some tensor.
+    step, x = (feed.step, feed.x) if feed is not None and steps else (logits, logits)
+    embedding, total = (feed.embedding, feed.total) if feed is not None else (logits, logits)
+    assert step is not None and x is not None
+    _sample_kernel[(count,)](
+        logits, rows.seeds, rows.frames, rows.codes[:, group], rows.faults, rows.seen,
+        step, x, embedding, total,
+        vocab, group, rows.codes.stride(0), rules.temperature,
+        rules.top_k if rules.top_k > 0 else vocab + 1, rules.penalty,
+        rules.min_frames, rules.eos, rules.suppress_from, step.shape[1], embedding.shape[1],
+        rules.greedy, rules.penalty != 1.0, steps, feed is not None, group == 0,
+        triton.next_power_of_2(vocab), triton.next_power_of_2(step.shape[1]),
+        triton.next_power_of_2(embedding.shape[1]),
+        # Products must round before they are added: the noise has the same bits everywhere.
+        num_warps=8, enable_fp_fusion=False,
+    )  # fmt: skip
