@@ -141,12 +141,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Who speaks. `digest` is the voice's identity; the preview voice has no prompt."""
+    """Who speaks. `digest` is the voice's identity; the preview voice has nothing else.
+
+    A cloned voice has a recording, its transcript (None: x-vector mode), and the place where what
+    a model is told about it is kept. `speaker_name` is a named speaker of a CustomVoice model,
+    `instruct` the description that a VoiceDesign model makes a voice from.
+    """
 
     name: str
     digest: str
     prompt_path: Path | None = None
     reference_text: str | None = None
+    reference_path: Path | None = None
+    speaker_name: str | None = None
+    instruct: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +176,7 @@ class VoicePrompt:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One request to a backend; `frame_cap` is 0 where the backend has no frames to cap."""
+    """One request to a backend; a `frame_cap` of 0 leaves the cap to the backend's own rule."""
 
     take_key: str
     spoken: str

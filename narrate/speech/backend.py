@@ -8,26 +8,67 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from narrate.core import Spoken, Utterance, Voice
 from narrate.errors import UsageError
+from narrate.speech.caps import FRAMES_PER_CHARACTER
+from narrate.speech.models import Checkpoint
 
-__all__ = ["MAX_SPEED", "MIN_SPEED", "Backend", "SpeechOptions", "backend_names", "open_backend"]
+__all__ = [
+    "ATTENTIONS",
+    "COMPILE_MODES",
+    "MAX_SPEED",
+    "MIN_SPEED",
+    "Backend",
+    "SpeechOptions",
+    "backend_names",
+    "open_backend",
+]
 
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
+ATTENTIONS = ("sdpa", "flash_attention_2", "eager")
+COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechOptions:
-    """What a run asks of its backend; `speed` 1.0 is the voice's own pace, 2.0 twice as fast."""
+    """What a run asks of its backend; each backend reads what concerns it.
+
+    `speed` 1.0 is the voice's own pace, 2.0 twice as fast. `seed` asks for another reading.
+    `checkpoint` is the model of those that have one. `batch_size` None: as much as memory allows.
+    `compile` is a mode of torch.compile, None for none.
+    """
 
     speed: float = 1.0
+    seed: int | None = None
+    checkpoint: Checkpoint | None = None
+    attention: str = "sdpa"
+    batch_size: int | None = None
+    compile: str | None = None
+    tf32: bool = False
+    cudnn_benchmark: bool = False
+    frames_per_character: float = FRAMES_PER_CHARACTER
 
     def __post_init__(self) -> None:
         """Refuse what no backend can do (`UsageError`)."""
+        _one_of("--attention", self.attention, ATTENTIONS)
+        if self.compile is not None:
+            _one_of("--compile", self.compile, COMPILE_MODES)
+        if self.batch_size is not None and self.batch_size < 1:
+            raise UsageError(
+                f"a batch of {self.batch_size} speaks nothing",
+                where="--batch-size",
+                remedy="use auto, or a number from 1 up",
+            )
+        if not (math.isfinite(self.frames_per_character) and self.frames_per_character > 0):
+            raise UsageError(
+                f"{self.frames_per_character:g} frames a character cap everything",
+                where="--frames-per-character",
+                remedy=f"use a number above 0; {FRAMES_PER_CHARACTER:g} is the default",
+            )
         if not (math.isfinite(self.speed) and MIN_SPEED <= self.speed <= MAX_SPEED):
             raise UsageError(
                 f"a speed of {self.speed:g} cannot be spoken",
@@ -72,12 +113,22 @@ class Backend(Protocol):
         """Give back processes, memory and connections; closing twice does no harm."""
 
 
+def _one_of(option: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise UsageError(
+            f"{option} does not know {value!r}", remedy=f"choose one of: {', '.join(known)}"
+        )
+
+
 class _Opener(Protocol):
     def __call__(self, options: SpeechOptions) -> Backend: ...
 
 
 # name -> "module:callable", so that choosing a backend is what imports it
-_BACKENDS: Mapping[str, str] = {"preview": "narrate.speech.preview:PreviewBackend"}
+_BACKENDS: Mapping[str, str] = {
+    "preview": "narrate.speech.preview:PreviewBackend",
+    "official": "narrate.speech.official:OfficialBackend",
+}
 
 
 def backend_names() -> tuple[str, ...]:

@@ -1,0 +1,160 @@
+"""The published package behind the seam: the reference that everything else is measured against.
+
+This file knows no torch, so that a run with nothing to say pays for none; `official_model` does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from narrate.core import Spoken, Utterance, Voice, VoicePrompt, canonical_digest
+from narrate.engine.languages import language_codes, language_name
+from narrate.errors import BackendError, UsageError
+from narrate.speech.backend import SpeechOptions
+from narrate.speech.caps import frame_cap
+from narrate.speech.prompts import prompt_of
+
+if TYPE_CHECKING:
+    from narrate.speech.official_model import OfficialModel, Request
+
+__all__ = ["OfficialBackend"]
+
+# Raise it when a change of ours changes samples: takes spoken before it are then spoken again.
+_VERSION = 1
+_BATCHES_AHEAD = 4
+
+_log = logging.getLogger("narrate.speech")
+
+
+class OfficialBackend:
+    """`Qwen3TTSModel` as published, in static batches of texts of about the same length.
+
+    `_BATCHES_AHEAD` batches of utterances are pulled at a time and sorted by length: a batch
+    lasts as long as its longest row. The batch size is not in a take's key: it changes rounding,
+    and `auto` depends on the memory that happens to be free.
+    """
+
+    name = "official"
+
+    def __init__(self, options: SpeechOptions) -> None:
+        if options.checkpoint is None:
+            raise UsageError("the official backend needs a model", remedy="name one with --model")
+        if options.speed != 1.0:
+            raise UsageError(
+                "the model has no control of its speed",
+                where="--speed",
+                remedy="leave out --speed; its pace is the recording's",
+            )
+        self._options, self._checkpoint = options, options.checkpoint
+        self._model: OfficialModel | None = None
+        self._rows = options.batch_size or 0
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) over our version and the checkpoint."""
+        return canonical_digest(
+            {"backend": self.name, "version": _VERSION, "model": self._checkpoint.digest}
+        )
+
+    @property
+    def rate_hz(self) -> int:
+        """The rate of the checkpoint's codec."""
+        return self._checkpoint.rate_hz
+
+    @property
+    def sampling(self) -> Mapping[str, object]:
+        """Seed, cap, and the choices that change how numbers are rounded."""
+        options = self._options
+        return {
+            "seed": options.seed,
+            "frames_per_character": options.frames_per_character,
+            "attention": options.attention,
+            "compile": options.compile,
+            "tf32": options.tf32,
+        }
+
+    @property
+    def in_use(self) -> Mapping[str, str]:
+        """Attention, device and precision as the loaded model says; empty before it is loaded."""
+        return self._model.in_use if self._model else {}
+
+    def languages(self) -> tuple[str, ...]:
+        """The language tags of the checkpoint's languages, sorted."""
+        return language_codes(self._checkpoint.languages)
+
+    def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
+        """Yield each utterance's samples, batch after batch.
+
+        `checks` holds `frames`, and `runaway` where the cap was reached without an end. Out of
+        memory halves the batch and goes on; `BackendError` when even one row does not fit.
+        """
+        prompt = prompt_of(voice, self._checkpoint).prompt
+        utterances = iter(utterances)
+        while ahead := list(islice(utterances, self._batch_rows(prompt) * _BATCHES_AHEAD)):
+            ahead.sort(key=lambda one: len(one.spoken), reverse=True)
+            while ahead:
+                rows = self._batch_rows(prompt)
+                batch, ahead = ahead[:rows], ahead[rows:]
+                yield from self._say(batch, prompt)
+
+    def close(self) -> None:
+        """Let go of the model and the memory it holds."""
+        model, self._model = self._model, None
+        if model:
+            model.free_memory()
+
+    def _loaded(self) -> OfficialModel:
+        if self._model is None:
+            from narrate.speech.official_model import OfficialModel
+
+            self._model = OfficialModel(self._checkpoint, self._options)
+            _log.info("the model is loaded: %s", dict(self._model.in_use))
+        return self._model
+
+    def _batch_rows(self, prompt: VoicePrompt) -> int:
+        """The batch size: as asked, or from free memory for prompts and texts of full length."""
+        if not self._rows:
+            spoken = frame_cap("x" * 300, self._options.frames_per_character)
+            reference = 0 if prompt.codes is None else len(prompt.codes)
+            self._rows = self._loaded().rows(reference + spoken)
+        return self._rows
+
+    def _say(self, batch: Sequence[Utterance], prompt: VoicePrompt) -> Iterator[Spoken]:
+        from narrate.speech.official_model import OutOfMemory
+
+        model = self._loaded()
+        try:
+            said = model.say([self._request(one) for one in batch], prompt)
+        except OutOfMemory as error:
+            if len(batch) == 1:
+                raise BackendError(
+                    "the card has not enough memory for a single sentence",
+                    where=f"{len(batch[0].spoken)} characters",
+                    remedy="free its memory, choose --model 0.6b, or a shorter recording",
+                ) from error
+        else:
+            for utterance, one in zip(batch, said, strict=True):
+                checks = {"frames": one.frames} | ({"runaway": True} if one.runaway else {})
+                yield Spoken(utterance, one.samples, self.rate_hz, checks)
+            return
+        model.free_memory()
+        half = (len(batch) + 1) // 2
+        self._rows = min(self._rows, half)
+        _log.warning("out of memory at %d rows: going on with %d", len(batch), self._rows)
+        for part in (batch[:half], batch[half:]):
+            yield from self._say(part, prompt)
+
+    def _request(self, utterance: Utterance) -> Request:
+        from narrate.speech.official_model import Request
+
+        cap = frame_cap(utterance.spoken, self._options.frames_per_character)
+        return Request(
+            text=utterance.spoken,
+            language=language_name(utterance.language, self._checkpoint.languages),
+            seed=utterance.seed,
+            frame_cap=utterance.frame_cap or cap,
+        )
