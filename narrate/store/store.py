@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from narrate.config import Settings
 from narrate.core import Chunk, Plan, Span
@@ -17,7 +17,7 @@ from narrate.store.leases import Leases
 from narrate.store.schema import BookRow, ChapterRow, ChunkRow, LeaseRow, OutputRow, TakeRow
 from narrate.store.takes import Takes
 
-__all__ = ["Book", "Output", "Progress", "Store"]
+__all__ = ["Book", "Line", "Output", "Progress", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,17 @@ class Output:
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.samples / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A chunk without its words: what a run of many thousand chunks can afford to hold."""
+
+    chapter: int
+    position: int
+    take_key: str
+    characters: int
+    pause_after_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +172,27 @@ class Store:
         self, book_id: str, chapters: Iterable[int] | None = None
     ) -> list[tuple[Chunk, str]]:
         """Return chunks in reading order, each with its take key."""
-        query = select(ChunkRow).where(ChunkRow.book_id == book_id).order_by(ChunkRow.position)
-        if chapters is not None:
-            query = query.where(ChunkRow.chapter.in_(list(chapters)))
+        query = _of_chapters(select(*_CHUNK_COLUMNS), book_id, chapters)
         with self.database.reading() as session:
-            return [(_chunk(row), row.take_key) for row in session.scalars(query)]
+            return [
+                (Chunk(chapter, position, text, spoken, Span(start, end), pause_s), key)
+                for chapter, position, text, spoken, start, end, pause_s, key in session.execute(
+                    query
+                )
+            ]
+
+    def outline(self, book_id: str, chapters: Iterable[int] | None = None) -> list[Line]:
+        """Return chunks in reading order without their words."""
+        columns = (
+            ChunkRow.chapter,
+            ChunkRow.position,
+            ChunkRow.take_key,
+            func.length(ChunkRow.spoken),
+            ChunkRow.pause_after_s,
+        )
+        with self.database.reading() as session:
+            rows = session.execute(_of_chapters(select(*columns), book_id, chapters))
+            return [Line(*row) for row in rows]
 
     def chapter_titles(self, book_id: str) -> list[str]:
         """Return the titles in order; an untitled chapter has an empty one."""
@@ -261,9 +288,21 @@ def _book(row: BookRow) -> Book:
     )
 
 
-def _chunk(row: ChunkRow) -> Chunk:
-    span = Span(row.start, row.end)
-    return Chunk(row.chapter, row.position, row.text, row.spoken, span, row.pause_after_s)
+_CHUNK_COLUMNS = (
+    ChunkRow.chapter,
+    ChunkRow.position,
+    ChunkRow.text,
+    ChunkRow.spoken,
+    ChunkRow.start,
+    ChunkRow.end,
+    ChunkRow.pause_after_s,
+    ChunkRow.take_key,
+)
+
+
+def _of_chapters(query: Select[Any], book_id: str, chapters: Iterable[int] | None) -> Select[Any]:
+    query = query.where(ChunkRow.book_id == book_id).order_by(ChunkRow.position)
+    return query if chapters is None else query.where(ChunkRow.chapter.in_(list(chapters)))
 
 
 def _chunk_values(book_id: str, chunk: Chunk, key: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from narrate.core import Take
@@ -116,6 +116,17 @@ class Takes:
                 found.update((row.key, self._take(row)) for row in session.scalars(query))
         return found
 
+    def sha256s(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the SHA-256 of each take that has a row."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, str] = {}
+        with self.database.reading() as session:
+            for start in range(0, len(wanted), _IN_QUERY):
+                some = wanted[start : start + _IN_QUERY]
+                query = select(TakeRow.key, TakeRow.sha256).where(TakeRow.key.in_(some))
+                found.update((key, sha256) for key, sha256 in session.execute(query))
+        return found
+
     def damaged(self, keys: Iterable[str], *, thorough: bool) -> dict[str, str]:
         """Return the keys whose file is not the one that was stored, each with what is wrong.
 
@@ -126,8 +137,11 @@ class Takes:
         wrong: dict[str, str] = {}
         with self.database.reading() as session:
             for start in range(0, len(wanted), _IN_QUERY):
-                query = select(TakeRow).where(TakeRow.key.in_(wanted[start : start + _IN_QUERY]))
-                for row in session.scalars(query):
+                some = wanted[start : start + _IN_QUERY]
+                query = select(
+                    TakeRow.key, TakeRow.path, TakeRow.size_bytes, TakeRow.mtime_ns, TakeRow.sha256
+                )
+                for row in session.execute(query.where(TakeRow.key.in_(some))):
                     if fault := _fault(row, self.folder / row.path, thorough):
                         wrong[row.key] = fault
         return wrong
@@ -147,7 +161,8 @@ class Takes:
         """Return what no book uses; young files are left out while any book is being spoken."""
         with self.database.reading() as session:
             used = set(session.scalars(select(ChunkRow.take_key).distinct()))
-            rows = {row.key: row for row in session.scalars(select(TakeRow))}
+            columns = select(TakeRow.key, TakeRow.path, TakeRow.size_bytes)
+            rows = {row.key: row for row in session.execute(columns)}
             busy = bool(session.scalars(select(LeaseRow.book_id).limit(1)).first())
         keys = tuple(sorted(rows.keys() - used))
         known = {self.folder / row.path for row in rows.values()}
@@ -197,7 +212,7 @@ def _values(take: NewTake, path: Path) -> dict[str, object]:
     }
 
 
-def _fault(row: TakeRow, path: Path, thorough: bool) -> str | None:
+def _fault(row: Row[Any], path: Path, thorough: bool) -> str | None:
     try:
         stat = path.stat()
         if stat.st_size != row.size_bytes:

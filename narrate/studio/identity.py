@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from narrate import text
 from narrate.audio.stitch import STITCH_VERSION
 from narrate.config import Job
-from narrate.core import Take, Voice, canonical_digest, take_key
+from narrate.core import Voice, canonical_digest, take_key
 from narrate.errors import BackendError, VoiceError
 from narrate.speech.backend import Backend, SpeechOptions, open_backend
 
@@ -77,13 +77,8 @@ def keys_of(spoken: Sequence[str], language: str, backend: Backend, voice: Voice
     ]
 
 
-def chapter_inputs(takes: Sequence[Take], pauses_s: Sequence[float]) -> str:
-    """Identity of a chapter's WAV: the recordings and pauses in order, and the stitching code."""
+def chapter_inputs(parts: Iterable[tuple[str, float]]) -> str:
+    """Identity of a chapter's WAV: each take's SHA-256 and pause, in order, and our own code."""
     return canonical_digest(
-        {
-            "version": STITCH_VERSION,
-            "parts": [
-                [take.sha256, pause_s] for take, pause_s in zip(takes, pauses_s, strict=True)
-            ],
-        }
+        {"version": STITCH_VERSION, "parts": [[sha256, pause_s] for sha256, pause_s in parts]}
     )

@@ -9,7 +9,6 @@ from slugify import slugify
 
 from narrate.audio.stitch import Part, stitch_chapter
 from narrate.audio.takes import DamagedTakeError
-from narrate.core import Chunk, Take
 from narrate.errors import StorageError
 from narrate.store import Book, Output, Store
 from narrate.studio.identity import chapter_inputs
@@ -30,27 +29,20 @@ def stitch(
     run speaks it again. `stop` ends the work early, leaving nothing behind.
     """
     book = require_book(store, book_id)
-    chunks = [chunk for chunk, _ in store.chunks(book_id, [chapter])]
-    takes = _takes(store, book_id, chapter)
-    if takes is None:
-        raise StorageError(
-            f"chapter {chapter} cannot be stitched: some of its takes are missing",
-            where=book_id,
-            remedy="run the same command again to speak them",
-        )
-    inputs = chapter_inputs(takes, [chunk.pause_after_s for chunk in chunks])
-    path = _path(store, book, chapter)
+    path = _path(book, store.chapter_titles(book_id), chapter)
+    parts = _parts(store, book_id, chapter)
+    inputs = chapter_inputs((str(part.sha256), part.pause_after_s) for part in parts)
     known = store.outputs(book_id).get((CHAPTER, chapter))
     if known and known.inputs == inputs and known.path == path:
         return known
     try:
-        made = stitch_chapter(_parts(chunks, takes), path, seed=int(inputs[:8], 16), stop=stop)
+        made = stitch_chapter(parts, path, seed=int(inputs[:8], 16), stop=stop)
     except DamagedTakeError as error:
-        key = Path(error.where).stem
+        key = error.path.stem
         store.takes.drop([key])
         raise StorageError(
             f"take {key[:12]} was damaged and has been dropped",
-            where=error.where,
+            where=str(error.path),
             remedy="run the same command again: it is spoken anew, all else is kept",
         ) from error
     old = store.drop_output(book_id, CHAPTER, chapter)
@@ -63,40 +55,40 @@ def stitch(
 
 def finished_chapters(store: Store, book_id: str) -> dict[int, Output]:
     """Return the chapters whose WAV is on the disk and was made from what is planned now."""
-    made = {
-        number: out for (kind, number), out in store.outputs(book_id).items() if kind == CHAPTER
-    }
-    chunks: dict[int, list[tuple[Chunk, str]]] = {}
-    for chunk, key in store.chunks(book_id, made):
-        chunks.setdefault(chunk.chapter, []).append((chunk, key))
-    takes = store.takes.get(key for pairs in chunks.values() for _, key in pairs)
-    book = require_book(store, book_id)
+    made = store.outputs(book_id)
+    book, titles = require_book(store, book_id), store.chapter_titles(book_id)
     finished = {}
-    for number, pairs in chunks.items():
-        if all(key in takes for _, key in pairs):
-            inputs = chapter_inputs(
-                [takes[key] for _, key in pairs], [chunk.pause_after_s for chunk, _ in pairs]
-            )
-            if made[number].inputs == inputs and made[number].path == _path(store, book, number):
-                finished[number] = made[number]
+    for number in range(1, len(titles) + 1):
+        output = made.get((CHAPTER, number))
+        if output is None or output.path != _path(book, titles, number):
+            continue
+        lines = store.outline(book_id, [number])
+        sha256s = store.takes.sha256s(line.take_key for line in lines)
+        inputs = chapter_inputs(
+            (sha256s.get(line.take_key, ""), line.pause_after_s) for line in lines
+        )
+        if output.inputs == inputs:
+            finished[number] = output
     return finished
 
 
-def _takes(store: Store, book_id: str, chapter: int) -> list[Take] | None:
-    keys = [key for _, key in store.chunks(book_id, [chapter])]
-    takes = store.takes.get(keys)
-    return [takes[key] for key in keys] if takes.keys() >= set(keys) else None
-
-
-def _parts(chunks: Sequence[Chunk], takes: Sequence[Take]) -> list[Part]:
+def _parts(store: Store, book_id: str, chapter: int) -> list[Part]:
+    lines = store.outline(book_id, [chapter])
+    takes = store.takes.get(line.take_key for line in lines)
+    missing = [line.position for line in lines if line.take_key not in takes]
+    if missing:
+        raise StorageError(
+            f"chapter {chapter} cannot be stitched: chunk {missing[0]} has no recording",
+            where=book_id,
+            remedy="run the same command again to speak it",
+        )
     return [
-        Part(take.audio_path, chunk.pause_after_s, take.sha256)
-        for chunk, take in zip(chunks, takes, strict=True)
+        Part(takes[line.take_key].audio_path, line.pause_after_s, takes[line.take_key].sha256)
+        for line in lines
     ]
 
 
-def _path(store: Store, book: Book, chapter: int) -> Path:
-    titles = store.chapter_titles(book.id)
+def _path(book: Book, titles: Sequence[str], chapter: int) -> Path:
     digits = max(2, len(str(len(titles))))
     name = slugify(titles[chapter - 1], allow_unicode=True, max_length=SLUG_CHARACTERS)
     stem = f"{chapter:0{digits}}-{name}" if name else f"{chapter:0{digits}}"

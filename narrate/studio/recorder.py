@@ -1,0 +1,104 @@
+"""Takes on their way to the disk: encoded and stored by a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+from narrate.audio.takes import encode_take
+from narrate.core import Spoken, Take
+from narrate.store import NewTake, Store
+
+__all__ = ["Recorder"]
+
+COMMIT_TAKES = 32
+COMMIT_S = 0.5
+QUEUE_TAKES = 32
+
+
+class Recorder:
+    """Encodes and stores takes in a thread of its own, many in one transaction.
+
+    The thread that speaks never waits for the disk, and what was spoken when it is stopped is
+    still stored: `__exit__` waits for the queue to drain.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.waiting: queue.Queue[Spoken | None] = queue.Queue(QUEUE_TAKES)
+        self.stored: queue.SimpleQueue[list[Take]] = queue.SimpleQueue()
+        self.failure: Exception | None = None
+        self.thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    def __enter__(self) -> Recorder:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finish()
+
+    def record(self, spoken: Iterator[Spoken]) -> Iterator[Take]:
+        """Store what is spoken; yields takes as they become safe, and the last at the end."""
+        for one in spoken:
+            self._put(one)
+            yield from self._safe()
+        self._finish()
+        yield from self._safe()
+
+    def _safe(self) -> Iterator[Take]:
+        if self.failure:
+            raise self.failure
+        while not self.stored.empty():
+            yield from self.stored.get()
+
+    def _put(self, one: Spoken | None) -> None:
+        while self.thread.is_alive():
+            try:
+                return self.waiting.put(one, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def _finish(self) -> None:
+        self._put(None)
+        self.thread.join()
+
+    def _run(self) -> None:
+        try:
+            going = True
+            while going:
+                going = self._store_some()
+        except Exception as error:  # noqa: BLE001 - handed to the thread that speaks
+            self.failure = error
+
+    def _store_some(self) -> bool:
+        """Store one group: what comes within half a second, at most 32; False at the end."""
+        takes: list[NewTake] = []
+        until = time.monotonic() + COMMIT_S
+        last = False
+        while not last and len(takes) < COMMIT_TAKES:
+            try:
+                one = self.waiting.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if one is None:
+                last = True
+            else:
+                takes.append(_encoded(one))
+        if takes:
+            self.stored.put(self.store.takes.add(takes))
+        return not last
+
+
+def _encoded(spoken: Spoken) -> NewTake:
+    utterance = spoken.utterance
+    return NewTake(
+        utterance.take_key,
+        encode_take(spoken.samples, spoken.rate_hz),
+        len(spoken.samples),
+        spoken.rate_hz,
+        utterance.seed,
+        utterance.attempt,
+        spoken.checks,
+    )
