@@ -8,7 +8,7 @@ Weights are [out, in] and contiguous, as the checkpoint has them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -36,9 +36,9 @@ class Kernels:
 
     @classmethod
     def choose(cls, device: torch.device, option: str = "auto") -> Kernels:
-        """`torch` or `triton` by name; `auto` is triton on a CUDA card and torch elsewhere."""
+        """`torch`, `triton` or `library` by name; `auto` is library on a card, torch elsewhere."""
         if option == "auto":
-            option = "triton" if device.type == "cuda" else "torch"
+            option = "library" if device.type == "cuda" else "torch"
         if option not in _MAKERS:
             known = ", ".join(["auto", *_MAKERS])
             raise BackendError(f"there are no kernels called {option}", remedy=f"choose {known}")
@@ -73,4 +73,20 @@ def _triton() -> Kernels:
     )
 
 
-_MAKERS: dict[str, Callable[[], Kernels]] = {"torch": _torch, "triton": _triton}
+def _library() -> Kernels:
+    from narrate.engine.kernels import library_linear
+
+    return replace(
+        _triton(),
+        name="library",
+        norm_linear=library_linear.norm_linear,
+        norm_swiglu=library_linear.norm_swiglu,
+        add_linear=library_linear.add_linear,
+    )
+
+
+_MAKERS: dict[str, Callable[[], Kernels]] = {
+    "torch": _torch,
+    "triton": _triton,
+    "library": _library,
+}

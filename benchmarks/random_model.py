@@ -1,0 +1,50 @@
+"""The published sizes with random weights made on the card: their values change no speed."""
+
+from __future__ import annotations
+
+import torch
+
+from narrate.engine.config import ModelConfig, SpecialIds, StackConfig
+from narrate.engine.model.layers import Model
+from narrate.engine.weights import build_model, shapes_of
+
+__all__ = ["published_config", "random_model"]
+
+_TALKER_SIZES = {"1.7b": (2048, 6144), "0.6b": (1024, 3072)}
+_LOUDNESS = 0.02
+
+
+def published_config(size: str) -> ModelConfig:
+    """The numbers of the published checkpoints."""
+    hidden, inner = _TALKER_SIZES[size]
+    return ModelConfig(
+        talker=StackConfig(hidden, inner, 28, 16, 8, 128, 3072, 1e-6, 1e6),
+        predictor=StackConfig(1024, 3072, 5, 16, 8, 128, 2048, 1e-6, 1e6),
+        groups=16,
+        text_vocab=151936,
+        text_hidden=2048,
+        max_positions=32768,
+        ids=SpecialIds(151671, 151672, 151673, 2148, 2149, 2150, 2154, 2155, 2156, 2157),
+        languages={"english": 2050},
+        speakers={},
+        dialects={},
+        kind="base",
+        size=size,
+    )
+
+
+def random_model(size: str, positions: int, device: torch.device, dtype: torch.dtype) -> Model:
+    """A model that never ends by itself: its rows end at their caps, so lengths can be chosen."""
+    config = published_config(size)
+    shapes = shapes_of(config)
+    torch.manual_seed(0)
+
+    def take(name: str) -> torch.Tensor:
+        if name.endswith("norm.weight"):
+            return torch.ones(shapes[name], device=device, dtype=dtype)
+        tensor = torch.randn(shapes[name], device=device, dtype=dtype) * _LOUDNESS
+        if name == "talker.codec_head.weight":
+            tensor[config.ids.eos] = 0  # a logit of 0 is never among the fifty largest
+        return tensor
+
+    return build_model(config, take, device, dtype, positions)

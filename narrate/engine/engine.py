@@ -1,0 +1,249 @@
+"""Many sentences at once: the engine's loop, from utterances to samples."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from narrate.core import Spoken, Utterance, VoicePrompt
+from narrate.engine.cache import SIZES, bytes_per_slot, slots_that_fit
+from narrate.engine.config import read_config
+from narrate.engine.kernels import Kernels
+from narrate.engine.languages import language_name
+from narrate.engine.model.frame import Computer
+from narrate.engine.model.layers import Model
+from narrate.engine.options import EngineOptions
+from narrate.engine.prompt import PromptWriter
+from narrate.engine.runner import Runner
+from narrate.engine.sampler import SamplingOptions, read_sampling, rules_of
+from narrate.engine.scheduler import Ended, Job, Scheduler, Status, frame_cap
+from narrate.engine.tokens import TextIds
+from narrate.engine.weights import build_model, checkpoint_tensors
+from narrate.errors import BackendError
+
+__all__ = ["Decoder", "Engine", "Parts"]
+
+_LEAST_FRAMES_PER_TEXT_ID = 4  # what a calm reader needs; less room than that is no use
+_CODEC_BYTES = 6 << 30  # set aside for the codec's work space
+_CPU_BATCH = 8
+
+
+class Decoder(Protocol):
+    """The codec: takes codes as rows end, gives samples when a batch of them is done."""
+
+    @property
+    def rate_hz(self) -> int:
+        """The rate of its samples."""
+
+    def start(self, context: NDArray[np.int64] | None) -> None:
+        """A new voice: the codes [frames, groups] that stand before every first frame."""
+
+    def put(self, number: int, codes: torch.Tensor) -> None:
+        """Decode codes [frames, groups] on the device, some time soon."""
+
+    def ready(self, to_the_end: bool = False) -> Iterator[tuple[int, NDArray[np.int16]]]:
+        """What is done by now; with `to_the_end` everything that was put."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What an engine is made of."""
+
+    model: Model
+    text_ids: TextIds
+    sampling: SamplingOptions
+    decoder: Decoder
+
+
+class Engine:
+    """A checkpoint on one device, for as many books as you like.
+
+    Raises `BackendError` for a checkpoint that is damaged or does not fit the device.
+    """
+
+    def __init__(self, folder: Path, options: EngineOptions) -> None:
+        self._set_up(_load(folder, options), options)
+
+    @classmethod
+    def of(cls, parts: Parts, options: EngineOptions) -> Engine:
+        """An engine from parts that are there already."""
+        engine = cls.__new__(cls)
+        engine._set_up(parts, options)
+        return engine
+
+    def _set_up(self, parts: Parts, options: EngineOptions) -> None:
+        self.parts, self.options = parts, options
+        self.device = parts.model.codes.device
+        torch.backends.cuda.matmul.allow_tf32 = options.tf32
+        torch.backends.cudnn.allow_tf32 = options.tf32
+        kernels = Kernels.choose(self.device, options.kernels)
+        self._computer = Computer(
+            parts.model, kernels, *rules_of(parts.model.config, parts.sampling)
+        )
+        self.positions = min(options.max_context, parts.model.config.max_positions)
+        self._start_batch(options.batch_size or self._batch_that_fits())
+
+    @property
+    def rate_hz(self) -> int:
+        """The rate of the samples."""
+        return self.parts.decoder.rate_hz
+
+    def _batch_that_fits(self) -> int:
+        if self.device.type != "cuda":
+            return _CPU_BATCH
+        torch.cuda.empty_cache()
+        free, _ = torch.cuda.mem_get_info(self.device)
+        config, dtype = self.parts.model.config, self.parts.model.codes.dtype
+        slot = bytes_per_slot(config, self.positions, dtype)
+        batch = slots_that_fit(free - _CODEC_BYTES, slot, SIZES[-1])
+        if not batch:
+            raise BackendError(
+                f"the card has {free >> 20} MB left, too little for one row of {slot >> 20} MB",
+                where=f"--max-context {self.positions}",
+                remedy="stop other programs on the card, or lower --max-context",
+            )
+        return batch
+
+    def _start_batch(self, batch: int) -> None:
+        """Make the buffers of a batch; a smaller one where the card has no room for it."""
+        while True:
+            try:
+                self._runner = Runner(
+                    self._computer,
+                    batch,
+                    self.positions,
+                    min(self.options.newcomers, batch),
+                    self.device,
+                    self.options.recorded(self.device),
+                )
+                break
+            except torch.OutOfMemoryError as error:
+                batch = _smaller(batch, error)
+                torch.cuda.empty_cache()
+        self.batch_size = batch
+        self._scheduler = Scheduler(batch, self._runner.group, self.options.retries)
+
+    @torch.inference_mode()
+    def speak(self, utterances: Iterator[Utterance], prompt: VoicePrompt) -> Iterator[Spoken]:
+        """Yield each utterance as soon as it is done; pulls `lookahead` of them ahead.
+
+        What cannot be spoken (longer than the context, or never a number) is named in a
+        `BackendError` when everything else is done.
+        """
+        model = self.parts.model
+        if prompt.speaker is not None:
+            model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
+        self.parts.decoder.start(prompt.codes)
+        config, ids = model.config, self.parts.text_ids
+        self._writer = PromptWriter(config, ids, prompt, self.options.text_first)
+        self._source = enumerate(utterances, start=1)
+        self._ended: dict[int, Ended] = {}
+        self._refused: list[str] = []
+        try:
+            while self._pull() or not self._scheduler.idle:
+                yield from self._step_or_shrink()
+            yield from self._spoken(to_the_end=True)
+        finally:
+            self._scheduler.evict()
+            self._runner.clear()
+        if self._refused:
+            raise BackendError(
+                f"{len(self._refused)} utterances could not be spoken: "
+                f"{'; '.join(self._refused[:5])}",
+                remedy="divide these texts, or raise --max-context",
+            )
+
+    def step(self) -> Iterator[Spoken]:
+        """One frame of everybody: who comes, what is computed, who is done."""
+        while self._scheduler.can_admit():
+            self._runner.arrive(self._scheduler.admit(self._runner.ticks))
+        self._runner.frame()
+        for report in self._runner.reports():
+            for ended in self._scheduler.retire(report):
+                self._finish(ended)
+        yield from self._spoken()
+
+    def _step_or_shrink(self) -> Iterator[Spoken]:
+        try:
+            yield from self.step()
+        except torch.OutOfMemoryError as error:
+            jobs, batch = self._scheduler.evict(), _smaller(self.batch_size, error)
+            self._runner.close()
+            del self._runner
+            torch.cuda.empty_cache()
+            self._start_batch(batch)
+            for job in jobs:
+                self._scheduler.add(job)
+
+    def _pull(self) -> bool:
+        """Let utterances wait, `lookahead` at most; tell whether any came."""
+        wanted = self.options.lookahead - self._scheduler.waiting
+        pulled = False
+        for number, utterance in itertools.islice(self._source, max(0, wanted)):
+            pulled = True
+            language = language_name(utterance.language, self.parts.model.config.languages)
+            prompt = self._writer.write(utterance.spoken, language)
+            room = self.positions - prompt.length
+            cap = min(utterance.frame_cap or frame_cap(prompt.spoken_ids), room)
+            if min(cap, room) < min(_LEAST_FRAMES_PER_TEXT_ID * prompt.spoken_ids, cap + 1):
+                self._refuse(number, utterance, f"it needs more than {self.positions} positions")
+                continue
+            self._scheduler.add(Job(number, utterance, prompt, cap))
+        return pulled
+
+    def _refuse(self, number: int, utterance: Utterance, why: str) -> None:
+        self._refused.append(f"number {number} ({utterance.spoken[:40]!r}): {why}")
+
+    def _finish(self, ended: Ended) -> None:
+        job = ended.job
+        if ended.status == Status.FAULTY:
+            self._refuse(job.number, job.utterance, "its logits are not numbers (NaN)")
+            return
+        self._ended[job.number] = ended
+        self.parts.decoder.put(job.number, self._runner.codes(ended.slot, ended.frames))
+
+    def _spoken(self, to_the_end: bool = False) -> Iterator[Spoken]:
+        for number, samples in self.parts.decoder.ready(to_the_end):
+            ended = self._ended.pop(number)
+            checks: dict[str, object] = {
+                "frames": ended.frames,
+                "eos": ended.status == Status.ENDED,
+                "runaway": ended.status == Status.CAPPED,
+                "retries": ended.job.attempt,
+            }
+            yield Spoken(ended.job.utterance, samples, self.rate_hz, checks)
+
+    def close(self) -> None:
+        """Give the card's memory back."""
+        self._runner.close()
+
+
+def _smaller(batch: int, error: torch.OutOfMemoryError) -> int:
+    sizes = [size for size in SIZES if size < batch]
+    if not sizes:
+        raise BackendError(
+            "the card has no room for a single row",
+            where=str(error).partition("\n")[0],
+            remedy="stop other programs on the card, or lower --max-context",
+        ) from error
+    return sizes[-1]
+
+
+def _load(folder: Path, options: EngineOptions) -> Parts:
+    """Everything from a checkpoint's folder."""
+    from narrate.engine.voicing import open_decoder
+
+    config, device = read_config(folder), options.place()
+    dtype = options.precision(device)
+    with checkpoint_tensors(folder, config, device) as take:
+        model = build_model(config, take, device, dtype, options.max_context)
+    sampling = options.sampling or read_sampling(folder)
+    decoder = open_decoder(folder / "speech_tokenizer", device, options)
+    return Parts(model, TextIds(folder), sampling, decoder)

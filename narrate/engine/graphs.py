@@ -1,0 +1,52 @@
+"""CUDA graphs: a fixed computation recorded once and replayed with one launch.
+
+`Replay` owns recording and destruction; where graphs are off it just calls the function, so both
+ways run the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+__all__ = ["Replay"]
+
+_WARM_RUNS = 2
+
+
+class Replay:
+    """A function of static buffers. All graphs of a runner share one memory pool."""
+
+    def __init__(self, compute: Callable[[], None], recorded: bool, pool: Any = None) -> None:
+        """Record after two runs that compile kernels and let libraries allocate their space.
+
+        NOTE: those runs compute for real; whoever records restores the buffers afterwards.
+        """
+        self._compute = compute
+        self._graph: torch.cuda.CUDAGraph | None = None
+        if recorded:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(_WARM_RUNS):
+                    compute()
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=pool):
+                compute()
+            self._graph = graph
+
+    def __call__(self) -> None:
+        """Run it once, in the current stream."""
+        if self._graph is None:
+            self._compute()
+        else:
+            self._graph.replay()
+
+    def close(self) -> None:
+        """Give the recording back."""
+        if self._graph is not None:
+            self._graph.reset()
+            self._graph = None

@@ -1,0 +1,1 @@
+"""The two transformers, talker and code predictor, as functions over their weights."""

@@ -1,0 +1,85 @@
+"""The weights as values, and what a layer computes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from narrate.engine.config import ModelConfig, StackConfig
+from narrate.engine.kernels import HeadNorms, Kernels, Norm, Rotary
+
+__all__ = ["Layer", "Model", "Predictor", "Stack", "layer_forward"]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One decoder layer; qkv and gate_up are fused by rows, all weights [out, in]."""
+
+    norm: Norm
+    qkv: torch.Tensor
+    heads: HeadNorms
+    out: torch.Tensor
+    mlp_norm: Norm
+    gate_up: torch.Tensor
+    down: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """A transformer without its embeddings and heads."""
+
+    config: StackConfig
+    layers: tuple[Layer, ...]
+    norm: Norm
+    rotary: Rotary
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """The code predictor. `inputs` is the code table already projected to the predictor's width.
+
+    heads[g - 1] [vocab, hidden] gives the logits of group g; `project` is None where both
+    transformers have one width.
+    """
+
+    stack: Stack
+    project: tuple[torch.Tensor, torch.Tensor] | None
+    inputs: torch.Tensor
+    heads: tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """All weights. text [text_vocab + 1, hidden] is projected; codes [code_rows + 2, hidden]."""
+
+    config: ModelConfig
+    text: torch.Tensor
+    codes: torch.Tensor
+    talker: Stack
+    head: torch.Tensor
+    predictor: Predictor
+
+    @property
+    def speaker_row(self) -> int:
+        """The row of the code table that a voice's speaker embedding is written to."""
+        return self.config.code_rows
+
+    def group_rows(self, table: torch.Tensor, group: int) -> torch.Tensor:
+        """The rows of one group of the code table, or of a table of the same order."""
+        start = self.config.code_offset(group)
+        vocab = self.config.predictor.vocab if group else self.config.talker.vocab
+        return table[start : start + vocab]
+
+
+def layer_forward(
+    x: torch.Tensor,
+    layer: Layer,
+    kernels: Kernels,
+    attend: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """Both residuals of one layer onto x [n, hidden], in place; `attend` maps qkv to heads."""
+    kernels.add_linear(x, attend(kernels.norm_linear(x, layer.norm, layer.qkv)), layer.out)
+    kernels.add_linear(x, kernels.norm_swiglu(x, layer.mlp_norm, layer.gate_up), layer.down)
+    return x

@@ -1,0 +1,71 @@
+"""The code predictor: fifteen steps that turn a talker state and code 0 into codes 1 to 15."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from narrate.engine.kernels import Cache, Feed, Kernels, Rows, Rules
+from narrate.engine.model.layers import Layer, Model, layer_forward
+
+__all__ = ["feed_of", "predict", "predictor_inputs"]
+
+
+def predictor_inputs(model: Model, hidden: torch.Tensor) -> torch.Tensor:
+    """The talker's state at the predictor's width: hidden [n, talker] -> [n, predictor]."""
+    project = model.predictor.project
+    return F.linear(hidden, *project) if project else hidden
+
+
+def feed_of(model: Model, group: int, x: torch.Tensor, total: torch.Tensor) -> Feed:
+    """Where the code of a group goes: the predictor's next input x, and the frame's sum."""
+    last = group == model.config.groups - 1
+    return Feed(
+        step=None if last else model.group_rows(model.predictor.inputs, group),
+        x=None if last else x,
+        embedding=model.group_rows(model.codes, group),
+        total=total,
+    )
+
+
+def predict(
+    model: Model,
+    kernels: Kernels,
+    first: torch.Tensor,
+    x: torch.Tensor,
+    caches: tuple[Cache, ...],
+    rules: Rules,
+    rows: Rows,
+    total: torch.Tensor,
+) -> None:
+    """Draw codes 1 and up into rows.codes; `first` [n, width] is the talker's state, projected.
+
+    x [n, width] holds the input of code 0 and is overwritten by every step; the first step takes
+    both as two positions.
+    """
+    both = torch.stack((first, x), 1)
+    state = _forward(model, kernels, both, caches, 0)[:, 1]
+    for group in range(1, model.config.groups):
+        norm, head = model.predictor.stack.norm, model.predictor.heads[group - 1]
+        logits = kernels.norm_linear(state, norm, head, torch.float32)
+        kernels.sample(logits, group, rules, rows, feed_of(model, group, x, total))
+        if group < model.config.groups - 1:
+            state = _forward(model, kernels, x[:, None], caches, group + 1)[:, 0]
+
+
+def _forward(
+    model: Model, kernels: Kernels, x: torch.Tensor, caches: tuple[Cache, ...], start: int
+) -> torch.Tensor:
+    """Positions start .. start + t - 1 of every row: x [n, t, width], overwritten, is returned."""
+    rows, count, width = x.shape
+    stack = model.predictor.stack
+    flat = x.view(rows * count, width)
+    for layer, cache in zip(stack.layers, caches, strict=True):
+
+        def attend(qkv: torch.Tensor, layer: Layer = layer, cache: Cache = cache) -> torch.Tensor:
+            new = qkv.view(rows, count, -1)
+            out = kernels.attend_short(new, layer.heads, stack.rotary, cache, start)
+            return out.view(rows * count, -1)
+
+        layer_forward(flat, layer, kernels, attend)
+    return x

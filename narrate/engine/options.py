@@ -1,0 +1,79 @@
+"""What a user can turn: one frozen value, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from narrate.engine.cache import SIZES
+from narrate.engine.sampler import SamplingOptions
+from narrate.errors import BackendError, UsageError
+
+__all__ = ["EngineOptions"]
+
+_DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How the engine runs. None where the device decides.
+
+    `batch_size`: rows that are spoken together. `newcomers`: rows that start together.
+    `max_context`: positions a row can have, prompt included. `graphs`: record a frame and replay
+    it. `kernels`: torch, triton, library or auto. `text_first`: the published non_streaming_mode.
+    `lookahead`: utterances pulled ahead, to take the longest of them first. `retries`: further
+    attempts for an utterance that ran away. Only `batch_size`, `newcomers`, `dtype`, `tf32` and
+    `kernels` change rounding; of what is said nothing changes but by `sampling`, `text_first`.
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+    batch_size: int | None = None
+    newcomers: int = 16
+    max_context: int = 1024
+    graphs: bool | None = None
+    compile: bool | None = None
+    kernels: str = "auto"
+    tf32: bool = True
+    text_first: bool = False
+    lookahead: int = 4096
+    retries: int = 2
+    sampling: SamplingOptions | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers without a meaning (`UsageError`)."""
+        limits = {
+            "batch size": (self.batch_size or 1, 1, SIZES[-1]),
+            "number of newcomers": (self.newcomers, 1, SIZES[-1]),
+            "context": (self.max_context, 64, 32768),
+            "lookahead": (self.lookahead, 1, 1 << 20),
+            "number of retries": (self.retries, 0, 10),
+        }
+        for name, (value, least, most) in limits.items():
+            if not least <= value <= most:
+                raise UsageError(f"a {name} of {value} cannot be", remedy=f"{least} to {most}")
+
+    def place(self) -> torch.device:
+        """The device to run on; `BackendError` where there is none of that kind."""
+        device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise BackendError(
+                "there is no CUDA card that torch can use",
+                where=f"torch {torch.__version__}",
+                remedy="install a torch for your card, or choose the device cpu",
+            )
+        return device
+
+    def precision(self, device: torch.device) -> torch.dtype:
+        """The dtype of weights and cache: bf16 on a card, fp32 elsewhere, unless it was chosen."""
+        if self.dtype is None:
+            return torch.bfloat16 if device.type == "cuda" else torch.float32
+        if self.dtype not in _DTYPES:
+            known = ", ".join(_DTYPES)
+            raise UsageError(f"there is no precision {self.dtype!r}", remedy=f"choose {known}")
+        return _DTYPES[self.dtype]
+
+    def recorded(self, device: torch.device) -> bool:
+        """Whether frames are recorded: on a card, unless it was turned off."""
+        return device.type == "cuda" and self.graphs is not False
