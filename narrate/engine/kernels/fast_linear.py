@@ -65,7 +65,7 @@ def _product_kernel(
             wide = a.to(tl.float32)
             squares += tl.sum(wide * wide, 1)
             scale = tl.load(norm + start + lane, mask=deep, other=0.0).to(tl.float32)
-            a = (wide * scale[None]).to(a.dtype)
+            a = (wide * scale[None]).to(w.dtype)
         sums = tl.dot(a, w.trans(), sums, input_precision="ieee")
         if GATED:
             u = tl.load(
@@ -126,14 +126,14 @@ def norm_linear(
     x: torch.Tensor, norm: Norm, weight: torch.Tensor, out_dtype: torch.dtype | None = None
 ) -> torch.Tensor:
     """See `plain.norm_linear`."""
-    out = torch.empty(len(x), len(weight), dtype=out_dtype or x.dtype, device=x.device)
+    out = torch.empty(len(x), len(weight), dtype=out_dtype or weight.dtype, device=x.device)
     return product(x, weight, out, _tile(len(x), len(weight)), norm)
 
 
 def norm_swiglu(x: torch.Tensor, norm: Norm, gate_up: torch.Tensor) -> torch.Tensor:
     """See `plain.norm_swiglu`."""
     columns = len(gate_up) // 2
-    out = torch.empty(len(x), columns, dtype=x.dtype, device=x.device)
+    out = torch.empty(len(x), columns, dtype=gate_up.dtype, device=x.device)
     return product(x, gate_up, out, _tile(len(x), columns), norm, gated=True)
 
 

@@ -24,18 +24,19 @@ def rms_norm(x: torch.Tensor, norm: Norm) -> torch.Tensor:
     """RMSNorm over the last axis, fp32 inside, of x's dtype outside (rounded before the weight)."""
     wide = x.float()
     scaled = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + norm.eps)
-    return norm.weight * scaled.to(x.dtype)
+    return norm.weight.to(x.dtype) * scaled.to(x.dtype)
 
 
 def norm_linear(
     x: torch.Tensor, norm: Norm, weight: torch.Tensor, out_dtype: torch.dtype | None = None
 ) -> torch.Tensor:
-    """rms_norm(x) @ weight.T: x [n, in], weight [out, in] -> [n, out], of x's dtype or `out_dtype`.
+    """rms_norm(x) @ weight.T: x [n, in], weight [out, in] -> [n, out], of `out_dtype`.
 
-    With fp32 as `out_dtype` the sums leave unrounded: that is how logits are made.
+    The product is of the weight's dtype, which is `out_dtype` too where none is given; x may be
+    wider. With fp32 as `out_dtype` the sums leave unrounded: that is how logits are made.
     """
-    y = rms_norm(x, norm)
-    if out_dtype is None or out_dtype == x.dtype:
+    y = rms_norm(x, norm).to(weight.dtype)
+    if out_dtype is None or out_dtype == weight.dtype:
         return F.linear(y, weight)
     return F.linear(y.to(out_dtype), weight.to(out_dtype))
 
@@ -43,14 +44,17 @@ def norm_linear(
 def norm_swiglu(x: torch.Tensor, norm: Norm, gate_up: torch.Tensor) -> torch.Tensor:
     """silu(g) * u with g, u = halves of rms_norm(x) @ gate_up.T.
 
-    x [n, in], gate_up [2 * inner, in], the gate's rows first -> [n, inner].
+    x [n, in], gate_up [2 * inner, in], the gate's rows first -> [n, inner], of gate_up's dtype.
     """
-    gate, up = F.linear(rms_norm(x, norm), gate_up).chunk(2, -1)
+    gate, up = F.linear(rms_norm(x, norm).to(gate_up.dtype), gate_up).chunk(2, -1)
     return F.silu(gate) * up
 
 
 def add_linear(x: torch.Tensor, a: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """The residual x += a @ weight.T, in place: x [n, out], a [n, in], weight [out, in]."""
+    """The residual x += a @ weight.T, in place: x [n, out], a [n, in], weight [out, in].
+
+    x may be wider than a and weight: a stream that stays fp32 through the layers.
+    """
     return x.add_(F.linear(a, weight))
 
 

@@ -1,0 +1,225 @@
+"""The codec: codes in, 16-bit samples out, many utterances at once, on a stream of its own.
+
+`put` gathers what is to be decoded; a pass is launched as soon as one is full, `flush` launches the
+rest. `take` hands over what has arrived on the host and never waits unless told to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from narrate.engine.codec.config import read_codec_config
+from narrate.engine.codec.packing import Layout, Pass, Piece, Run, cut
+from narrate.engine.codec.transformer import Places, latents
+from narrate.engine.codec.wave import PLAIN, Waves, sound
+from narrate.engine.codec.weights import load_codec
+from narrate.engine.graphs import Replay
+from narrate.engine.kernels import Kernels
+
+__all__ = ["Codec", "Samples"]
+
+Samples = np.ndarray[tuple[int], np.dtype[np.int16]]
+_FRAMES_A_PASS = 1024
+
+
+@dataclass(slots=True)
+class _Item:
+    """An utterance on its way: its codes, until launched, and its samples as they arrive."""
+
+    key: object
+    codes: torch.Tensor
+    pieces_left: int
+    samples: list[Samples] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A pass under way: what keeps its transfers' memory alive, and when it has arrived."""
+
+    one: Pass
+    items: list[_Item]
+    out: torch.Tensor
+    held: list[torch.Tensor]
+    arrived: torch.cuda.Event | None
+
+
+class Codec:
+    """The decoder of the checkpoint at `folder` (its `speech_tokenizer`)."""
+
+    def __init__(
+        self,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        frames: int = _FRAMES_A_PASS,
+        kernels: str = "auto",
+        graphs: bool = True,
+    ) -> None:
+        self.config = read_codec_config(folder)
+        self.layout = Layout.of(self.config, frames)
+        self.device = device
+        self._weights = load_codec(folder, self.config, device, dtype)
+        self._kernels = Kernels.choose(device, kernels)
+        self._waves = choose_waves(self._kernels.name)
+        size = self.layout.run_frames
+        self._codes = torch.zeros(size, self.config.quantizers, dtype=torch.int32, device=device)
+        # By place of a run: utterance, position, place among the latents (the last: nowhere).
+        self._places = torch.zeros(3, size, dtype=torch.int32, device=device)
+        self._latents = torch.zeros(frames + 1, self.config.latent, dtype=dtype, device=device)
+        self._live = torch.zeros(frames, dtype=torch.int32, device=device)
+        samples = frames * self.config.samples_per_frame
+        self._samples = torch.zeros(samples, dtype=torch.int16, device=device)
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        with self._own_stream(), torch.inference_mode():
+            self._run = Replay(self._compute_latents, graphs and device.type == "cuda")
+            self._decode = Replay(self._compute_samples, graphs and device.type == "cuda")
+        self._open = Pass()
+        self._waiting: list[_Item] = []
+        self._flights: deque[_Flight] = deque()
+        self._done: deque[tuple[object, Samples]] = deque()
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second."""
+        return self.config.sample_rate
+
+    @property
+    def samples_per_frame(self) -> int:
+        """Samples that one frame of codes becomes."""
+        return self.config.samples_per_frame
+
+    @property
+    def context(self) -> int:
+        """Frames of a past that a sample can depend on: more need not be handed to `put`."""
+        return self.config.transformer_reach + self.config.wave_reach
+
+    def put(self, key: object, codes: torch.Tensor, context: int = 0) -> None:
+        """Ask for the samples of codes [n, quantizers] but for the first `context` frames.
+
+        Those are the past that they follow (a reference), heard by the decoder and not decoded.
+        The tensor must not change until the samples have been taken.
+        """
+        item = _Item(key, codes, 0)
+        self._waiting.append(item)
+        for piece in cut(len(self._waiting) - 1, context, len(codes), self.layout.longest):
+            item.pieces_left += 1
+            if not self.layout.place(self._open, piece):
+                self.flush()
+                self._waiting.append(item)
+                piece = Piece(0, piece.first, piece.end)
+                self.layout.place(self._open, piece)
+        if not item.pieces_left:
+            self._done.append((key, np.zeros(0, np.int16)))
+
+    def flush(self) -> None:
+        """Launch what has been gathered."""
+        one, items = self._open, self._waiting
+        self._open, self._waiting = Pass(), []
+        if one.cuts:
+            with self._own_stream(), torch.inference_mode():
+                self._flights.append(self._launch(one, items))
+
+    def take(self, wait: bool = False) -> Iterator[tuple[object, Samples]]:
+        """What has arrived since the last time: (key, samples); with `wait`, all that was launched.
+
+        An utterance's samples come whole, in the order in which utterances were put.
+        """
+        while self._flights:
+            arrived = self._flights[0].arrived
+            if arrived is not None:
+                if not wait and not arrived.query():
+                    break
+                arrived.synchronize()
+            self._land(self._flights.popleft())
+        while self._done:
+            yield self._done.popleft()
+
+    def decode(self, codes: Sequence[torch.Tensor], context: int = 0) -> list[Samples]:
+        """The samples of all of these utterances, each with the same number of context frames."""
+        for index, one in enumerate(codes):
+            self.put(index, one, context)
+        self.flush()
+        return [samples for _, samples in sorted(self.take(wait=True), key=lambda pair: pair[0])]  # type: ignore[arg-type, return-value]
+
+    def close(self) -> None:
+        """Give the recordings back."""
+        self._run.close()
+        self._decode.close()
+
+    def _own_stream(self) -> torch.cuda.StreamContext | nullcontext[None]:
+        if self._stream is None:
+            return nullcontext()
+        self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        return torch.cuda.stream(self._stream)
+
+    def _compute_latents(self) -> None:
+        places = Places(self._places[0], self._places[1])
+        found = latents(self._weights, self._kernels, self._waves, self._codes, places)
+        self._latents.index_copy_(0, self._places[2].long(), found)
+
+    def _compute_samples(self) -> None:
+        self._samples.copy_(sound(self._weights, self._waves, self._latents[:-1], self._live))
+
+    def _launch(self, one: Pass, items: list[_Item]) -> _Flight:
+        held: list[torch.Tensor] = []
+        for run in one.runs:
+            codes = [items[span.item].codes[span.first : span.end] for span in run.spans]
+            self._fill_run(run, codes, held)
+            self._run()
+        live = np.zeros(self.layout.frames, np.int32)
+        for piece, at in one.cuts:
+            live[at - min(piece.first, self.layout.wave_reach) : at + piece.end - piece.first] = 1
+        self._upload(self._live, live, held)
+        self._decode()
+        pinned = self._stream is not None
+        out = torch.empty(self._samples.shape, dtype=torch.int16, pin_memory=pinned)
+        out.copy_(self._samples, non_blocking=pinned)
+        arrived = self._stream.record_event() if self._stream is not None else None
+        return _Flight(one, items, out, held, arrived)
+
+    def _fill_run(self, run: Run, codes: list[torch.Tensor], held: list[torch.Tensor]) -> None:
+        places = np.empty((3, self.layout.run_frames), np.int32)
+        places[0], places[1], places[2] = -1, 0, self.layout.frames
+        for number, span in enumerate(run.spans):
+            length = span.end - span.first
+            places[0, span.at : span.at + length] = number
+            places[1, span.at : span.at + length] = np.arange(length)
+            kept = span.end - span.kept
+            places[2, span.at + length - kept : span.at + length] = span.to + np.arange(kept)
+        self._upload(self._places, places, held)
+        for span, part in zip(run.spans, codes, strict=True):
+            self._codes[span.at : span.at + len(part)].copy_(part, non_blocking=True)
+            held.append(part)
+
+    def _upload(
+        self, to: torch.Tensor, values: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
+        held: list[torch.Tensor],
+    ) -> None:  # fmt: skip
+        source = torch.from_numpy(values)
+        if self._stream is not None:
+            source = source.pin_memory()
+            held.append(source)
+        to.copy_(source, non_blocking=True)
+
+    def _land(self, flight: _Flight) -> None:
+        samples = flight.out.numpy()
+        rate = self.samples_per_frame
+        for piece, at in flight.one.cuts:
+            item = flight.items[piece.item]
+            own = samples[at * rate : (at + piece.end - piece.first) * rate]
+            item.samples.append(own.copy())
+            item.pieces_left -= 1
+            if not item.pieces_left:
+                self._done.append((item.key, np.concatenate(item.samples)))
+
+
+def choose_waves(kernels: str) -> Waves:
+    """The wave decoder's table that goes with the kernels of this name."""
+    return PLAIN

@@ -1,0 +1,125 @@
+"""Where each frame goes: utterances of any length side by side in passes of one fixed size.
+
+No torch here. A pass of the wave decoder has `frames` places. Neighbours are kept apart by `gap`
+silent places, which every convolution sees as the zeros before a beginning, so an utterance sounds
+as if it were alone and no place is padding but for the end. The transformer, a hundredth of the
+work, looks much further back than the convolutions do: it runs in passes of its own, over as much
+of the context as it can see, and hands the latents that the wave decoder needs to their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from narrate.engine.codec.config import CodecConfig
+
+__all__ = ["Layout", "Pass", "Piece", "Run", "Span", "cut"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames first .. end of one item's codes, to be decoded in one pass."""
+
+    item: int
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Codes first .. end of an item at place `at` of a transformer's run.
+
+    Those from `kept` on go to the wave decoder, to place `to` and after.
+    """
+
+    item: int
+    first: int
+    end: int
+    at: int
+    kept: int
+    to: int
+
+
+@dataclass(slots=True)
+class Run:
+    """One pass of the transformer."""
+
+    used: int = 0
+    spans: list[Span] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass of the wave decoder, and the runs of the transformer that feed it.
+
+    `cuts` says where each piece's own frames lie: (piece, place of its first frame).
+    """
+
+    used: int = 0
+    runs: list[Run] = field(default_factory=list)
+    cuts: list[tuple[Piece, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The fixed sizes: places of a wave pass and of a transformer's run, reaches and gap."""
+
+    frames: int
+    run_frames: int
+    transformer_reach: int
+    wave_reach: int
+    gap: int
+
+    @classmethod
+    def of(cls, config: CodecConfig, frames: int) -> Layout:
+        """The sizes for passes of `frames`; a run has room for the longest piece and its past."""
+        least = frames + config.transformer_reach + config.wave_reach + config.gap
+        runs = -(-least // config.window) * config.window
+        return cls(frames, runs, config.transformer_reach, config.wave_reach, config.gap)
+
+    @property
+    def longest(self) -> int:
+        """The most frames that one piece can have, whatever comes before it."""
+        return self.frames - self.gap - self.wave_reach
+
+    def place(self, one: Pass, piece: Piece) -> bool:
+        """Give the piece its places in the pass, or say that it has no room for it."""
+        before = min(piece.first, self.wave_reach)
+        needed = self.gap + before + piece.end - piece.first
+        if one.used + needed > self.frames:
+            return False
+        start = one.used + self.gap
+        kept = piece.first - before
+        first = max(kept - self.transformer_reach, 0)
+        length = self.gap + piece.end - first
+        if not one.runs or one.runs[-1].used + length > self.run_frames:
+            one.runs.append(Run())
+        run = one.runs[-1]
+        at = run.used + self.gap
+        run.spans.append(Span(piece.item, first, piece.end, at, kept, start))
+        run.used += length
+        one.cuts.append((piece, start + before))
+        one.used += needed
+        return True
+
+
+def cut(item: int, context: int, end: int, longest: int) -> Iterator[Piece]:
+    """An item's own frames, context .. end, in pieces of at most `longest`, as equal as can be."""
+    frames = end - context
+    count = -(-frames // longest)
+    marks = [context + frames * n // count for n in range(count + 1)] if count else []
+    for first, last in zip(marks, marks[1:], strict=False):
+        yield Piece(item, first, last)
+
+
+def passes(layout: Layout, lengths: Sequence[tuple[int, int]]) -> list[Pass]:
+    """All passes for items of (context, frames with context), in the order given."""
+    out: list[Pass] = []
+    for item, (context, end) in enumerate(lengths):
+        for piece in cut(item, context, end, layout.longest):
+            if not out or not layout.place(out[-1], piece):
+                out.append(Pass())
+                if not layout.place(out[-1], piece):
+                    raise AssertionError("a piece of `longest` frames fits an empty pass")
+    return out

@@ -1,0 +1,100 @@
+"""From latents to sound: convolutions over [time, channels], the snakes, 16-bit samples.
+
+`Waves` is the table of what costs: in plain torch here, in Triton in `fast_wave.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from narrate.engine.codec.weights import CodecWeights, Conv, NextBlock, Snake
+
+__all__ = ["PLAIN", "Waves", "sound"]
+
+Tensor = torch.Tensor
+FULL_SCALE = 32767
+
+
+@dataclass(frozen=True)
+class Waves:
+    """conv and depthwise, see `plain_conv` and `plain_depthwise`; last: `plain_last`."""
+
+    name: str
+    conv: Callable[..., tuple[Tensor, Tensor]]
+    depthwise: Callable[[Tensor, NextBlock], Tensor]
+    last: Callable[[Tensor, Conv], Tensor]
+
+
+def plain_conv(
+    x: Tensor,
+    conv: Conv,
+    live: Tensor | None = None,
+    add: Tensor | None = None,
+    snake: Snake | None = None,
+) -> tuple[Tensor, Tensor]:
+    """A causal convolution of x [time, in], with zeros before the beginning.
+
+    Returns (raw, bent), [time * steps, out] each. raw is the result plus `add`; bent is the snake
+    of raw, times live where that is given ([frames], 0 or 1, each for as many steps as time has a
+    frame). Without a snake bent is raw itself times live.
+    """
+    reach = (conv.weight.shape[0] - 1) * conv.dilation
+    row = F.pad(x.T[None], (reach, 0))
+    bias = conv.bias.to(x.dtype)
+    y = F.conv1d(row, conv.weight.permute(1, 2, 0), bias, dilation=conv.dilation)[0].T
+    raw = y.reshape(len(x) * conv.steps, -1)
+    if add is not None:
+        raw = raw + add
+    bent = raw
+    if snake is not None:
+        wide = raw.float()
+        bent = (wide + snake.gain * (wide * snake.rate).sin().square()).to(raw.dtype)
+    if live is not None:
+        bent = bent * _by_step(live, bent)
+    return raw, bent
+
+
+def _by_step(live: Tensor, x: Tensor) -> Tensor:
+    return live.to(x.dtype).repeat_interleave(len(x) // len(live))[:, None]
+
+
+def plain_depthwise(x: Tensor, block: NextBlock) -> Tensor:
+    """Depthwise causal convolution, then LayerNorm over the channels: x [time, channels]."""
+    taps, width = block.depthwise.shape
+    row = F.pad(x.float().T[None], (taps - 1, 0))
+    y = F.conv1d(row, block.depthwise.T[:, None], block.depthwise_bias, groups=width)[0].T
+    return F.layer_norm(y, (width,), *block.norm, eps=1e-6).to(x.dtype)
+
+
+def plain_last(x: Tensor, conv: Conv) -> Tensor:
+    """The convolution to one channel, clamped, as 16-bit samples [time]."""
+    raw, _ = plain_conv(x, conv)
+    return (raw[:, 0].float().clamp(-1.0, 1.0) * FULL_SCALE).round().to(torch.int16)
+
+
+PLAIN = Waves("torch", plain_conv, plain_depthwise, plain_last)
+
+
+def sound(weights: CodecWeights, waves: Waves, x: Tensor, live: Tensor) -> Tensor:
+    """Samples [frames * samples_per_frame] int16 of latents x [frames, latent].
+
+    live [frames] is 0 in the gaps; every convolution reads zeros there, as before a beginning.
+    """
+    x = torch.where(live[:, None] > 0, x, 0.0)
+    for block in weights.ups:
+        _, x = waves.conv(x, block.up, live)
+        wide = F.gelu(F.linear(waves.depthwise(x, block), *block.widen))
+        x = (x + F.linear(wide, *block.narrow)) * _by_step(live, x)
+    before = [block.before for block in weights.blocks] + [weights.after]
+    _, bent = waves.conv(x, weights.first, live, None, before[0])
+    for block, after in zip(weights.blocks, before[1:], strict=True):
+        nexts = [unit.before for unit in block.units[1:]] + [after]
+        x, bent = waves.conv(bent, block.up, live, None, block.units[0].before)
+        for unit, following in zip(block.units, nexts, strict=True):
+            _, bent = waves.conv(bent, unit.wide, None, None, unit.between)
+            x, bent = waves.conv(bent, unit.point, live, x, following)
+    return waves.last(bent, weights.last)
