@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("triton", reason="triton is not installed: its kernels are not compared")
 import torch
 
-CUDA = torch.cuda.is_available()
-if not CUDA:
-    os.environ["TRITON_INTERPRET"] = "1"  # read when triton is first imported
-pytest.importorskip("triton", reason="triton is not installed: its kernels are not compared")
-if not CUDA:
-    interpreter = pytest.importorskip("triton.runtime.interpreter")
-    patch_tensor = interpreter._patch_lang_tensor
-
-    def patch_with_index(tensor: Any, scope: Any) -> None:
-        """NOTE: from numpy 2.4 on int() refuses the one-element arrays of Triton 3.6 and older."""
-        patch_tensor(tensor, scope)
-        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.item()))
-
-    interpreter._patch_lang_tensor = patch_with_index
-
-from narrate.engine.kernels import (  # noqa: E402  the interpreter is chosen before the import
+from narrate.engine.kernels import (
     Cache,
     Feed,
     HeadNorms,
@@ -37,7 +20,9 @@ from narrate.engine.kernels import (  # noqa: E402  the interpreter is chosen be
     plain,
 )
 
+CUDA = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if CUDA else "cpu")
+
 FAST = Kernels.choose(DEVICE, "triton")
 TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 2e-2}
 DTYPES = [torch.float32, torch.bfloat16] if CUDA else [torch.float32]

@@ -222,4 +222,8 @@ class Codec:
 
 def choose_waves(kernels: str) -> Waves:
     """The wave decoder's table that goes with the kernels of this name."""
-    return PLAIN
+    if kernels != "triton":
+        return PLAIN
+    from narrate.engine.codec.fast_wave import FAST
+
+    return FAST

@@ -103,7 +103,7 @@ _DEFAULTS: Mapping[str, object] = {
 
 
 def read_codec_config(folder: Path) -> CodecConfig:
-    """Read `config.json` of a `speech_tokenizer` folder; `BackendError` for what is not computed."""
+    """Read a `speech_tokenizer` folder's config; `BackendError` for what is not computed."""
     path = folder / "config.json"
     top = read_json(path)
     decoder = top.get("decoder_config")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from narrate.engine.codec.config import CodecConfig
 
@@ -109,7 +110,7 @@ def cut(item: int, context: int, end: int, longest: int) -> Iterator[Piece]:
     frames = end - context
     count = -(-frames // longest)
     marks = [context + frames * n // count for n in range(count + 1)] if count else []
-    for first, last in zip(marks, marks[1:], strict=False):
+    for first, last in pairwise(marks):
         yield Piece(item, first, last)
 
 

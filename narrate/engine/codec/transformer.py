@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from narrate.engine.codec.wave import Waves
-from narrate.engine.codec.weights import CodecWeights, Layer
+from narrate.engine.codec.weights import CodecWeights
 from narrate.engine.kernels import Kernels, Rotary
 from narrate.engine.kernels.plain import rms_norm, rotate
 

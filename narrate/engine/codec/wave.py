@@ -35,12 +35,13 @@ def plain_conv(
     live: Tensor | None = None,
     add: Tensor | None = None,
     snake: Snake | None = None,
+    keep: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """A causal convolution of x [time, in], with zeros before the beginning.
 
     Returns (raw, bent), [time * steps, out] each. raw is the result plus `add`; bent is the snake
     of raw, times live where that is given ([frames], 0 or 1, each for as many steps as time has a
-    frame). Without a snake bent is raw itself times live.
+    frame). Without a snake bent is raw itself times live. With `keep` off raw may be anything.
     """
     reach = (conv.weight.shape[0] - 1) * conv.dilation
     row = F.pad(x.T[None], (reach, 0))
@@ -85,16 +86,17 @@ def sound(weights: CodecWeights, waves: Waves, x: Tensor, live: Tensor) -> Tenso
     live [frames] is 0 in the gaps; every convolution reads zeros there, as before a beginning.
     """
     x = torch.where(live[:, None] > 0, x, 0.0)
-    for block in weights.ups:
-        _, x = waves.conv(x, block.up, live)
-        wide = F.gelu(F.linear(waves.depthwise(x, block), *block.widen))
-        x = (x + F.linear(wide, *block.narrow)) * _by_step(live, x)
+    for up in weights.ups:
+        _, x = waves.conv(x, up.up, live, keep=False)
+        wide = F.gelu(F.linear(waves.depthwise(x, up), *up.widen))
+        x = (x + F.linear(wide, *up.narrow)) * _by_step(live, x)
     before = [block.before for block in weights.blocks] + [weights.after]
-    _, bent = waves.conv(x, weights.first, live, None, before[0])
+    _, bent = waves.conv(x, weights.first, live, None, before[0], keep=False)
     for block, after in zip(weights.blocks, before[1:], strict=True):
         nexts = [unit.before for unit in block.units[1:]] + [after]
         x, bent = waves.conv(bent, block.up, live, None, block.units[0].before)
         for unit, following in zip(block.units, nexts, strict=True):
-            _, bent = waves.conv(bent, unit.wide, None, None, unit.between)
-            x, bent = waves.conv(bent, unit.point, live, x, following)
+            _, bent = waves.conv(bent, unit.wide, None, None, unit.between, keep=False)
+            keep = following is not after  # the next level reads the snake only
+            x, bent = waves.conv(bent, unit.point, live, x, following, keep)
     return waves.last(bent, weights.last)

@@ -117,7 +117,7 @@ def load_codec(
                 name = f"decoder.{name}"
                 if name not in names:
                     raise _unfit(f"{name} is missing", path)
-                found = file.get_tensor(name).float()
+                found: Tensor = file.get_tensor(name).float()
                 if tuple(found.shape) != shape:
                     raise _unfit(f"{name} is {list(found.shape)} instead of {list(shape)}", path)
                 return found

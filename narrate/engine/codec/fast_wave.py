@@ -1,0 +1,178 @@
+"""The wave decoder's convolutions in Triton; meaning and shapes: `wave.py`.
+
+A convolution over [time, channels] is a product whose left side is read again for every tap, from
+the cache; bias, residual, snake and the silence of the gaps are its epilogue, so an activation is
+written once and read once by the next product.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+
+from narrate.engine.codec.wave import FULL_SCALE, Waves
+from narrate.engine.codec.weights import Conv, NextBlock, Snake
+
+__all__ = ["FAST"]
+
+_TO_WHOLE = tl.constexpr(12582912.0)  # 1.5 * 2**23: added and taken away, it leaves whole numbers
+
+
+@triton.jit
+def _conv_kernel(
+    x, weight, bias, add, rate, gain, live, raw, bent, time, steps_a_frame,
+    TAPS: tl.constexpr, DILATION: tl.constexpr, IN: tl.constexpr, OUT: tl.constexpr,
+    CHANNELS: tl.constexpr, ADD: tl.constexpr, SNAKE: tl.constexpr, LIVE: tl.constexpr,
+    KEEP: tl.constexpr, TIMES: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
+):  # fmt: skip
+    TILES: tl.constexpr = (OUT + COLUMNS - 1) // COLUMNS
+    CHUNKS: tl.constexpr = (IN + DEPTH - 1) // DEPTH
+    # Columns vary fastest: programs that run together share their stretch of time.
+    at = (tl.program_id(0) // TILES).to(tl.int64) * TIMES + tl.arange(0, TIMES)
+    column = (tl.program_id(0) % TILES) * COLUMNS + tl.arange(0, COLUMNS)
+    lane = tl.arange(0, DEPTH)
+    real = column < OUT
+    sums = tl.zeros([TIMES, COLUMNS], tl.float32)
+    for index in range(0, TAPS * CHUNKS):
+        tap = index // CHUNKS
+        channel = (index % CHUNKS) * DEPTH + lane
+        then = at - (TAPS - 1 - tap) * DILATION
+        heard = ((then >= 0) & (then < time))[:, None]
+        if IN % DEPTH == 0:
+            a = tl.load(x + then[:, None] * IN + channel[None], mask=heard, other=0.0)
+            w = tl.load(
+                weight + (tap * OUT + column)[:, None] * IN + channel[None],
+                mask=real[:, None], other=0.0,
+            )  # fmt: skip
+        else:
+            fits = (channel < IN)[None]
+            a = tl.load(x + then[:, None] * IN + channel[None], mask=heard & fits, other=0.0)
+            w = tl.load(
+                weight + (tap * OUT + column)[:, None] * IN + channel[None],
+                mask=real[:, None] & fits, other=0.0,
+            )  # fmt: skip
+        sums = tl.dot(a, w.trans(), sums, input_precision="ieee")
+    sums += tl.load(bias + column, mask=real, other=0.0)[None]
+    to = at[:, None] * OUT + column[None]
+    inside = (at < time)[:, None] & real[None]
+    if ADD:
+        sums += tl.load(add + to, mask=inside, other=0.0).to(tl.float32)
+    kind = bent.dtype.element_ty
+    if KEEP:
+        tl.store(raw + to, sums.to(kind), mask=inside)
+    if SNAKE:
+        turn = tl.sin(sums * tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None])
+        sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * turn * turn
+    if LIVE:
+        sums *= tl.load(live + at // steps_a_frame, mask=at < time, other=0)[:, None].to(tl.float32)
+    if SNAKE or LIVE:
+        tl.store(bent + to, sums.to(kind), mask=inside)
+
+
+def _depth(wide: int) -> int:
+    """Channels a step: the most that divide them, 64 at most."""
+    return next((depth for depth in (64, 32) if wide % depth == 0), 16)
+
+
+def _columns(out: int) -> int:
+    """Columns a program: the most that divide them, 128 at most."""
+    return next((columns for columns in (128, 64, 32) if out % columns == 0), 16)
+
+
+def _tile(taps: int, wide: int, out: int) -> tuple[int, int, int, int, int]:
+    """Times, columns, channels a step, warps, stages: by measurement (docs/log.md)."""
+    if out == 96:
+        return 128, 128, 32, 8, 4
+    return 128, _columns(out), _depth(wide), 8, 4
+
+
+def conv(
+    x: torch.Tensor,
+    conv: Conv,
+    live: torch.Tensor | None = None,
+    add: torch.Tensor | None = None,
+    snake: Snake | None = None,
+    keep: bool = True,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See `wave.plain_conv`; x is contiguous."""
+    taps, out, wide = conv.weight.shape
+    shape = (len(x) * conv.steps, out // conv.steps)
+    raw = torch.empty(shape, dtype=x.dtype, device=x.device) if keep else x
+    plain = snake is None and live is None
+    bent = raw if plain else torch.empty(shape, dtype=x.dtype, device=x.device)
+    times, columns, depth, warps, stages = _tile(taps, wide, out)
+    _conv_kernel[(triton.cdiv(len(x), times) * triton.cdiv(out, columns),)](
+        x, conv.weight, conv.bias, x if add is None else add,
+        conv.bias if snake is None else snake.rate, conv.bias if snake is None else snake.gain,
+        conv.bias if live is None else live, raw, bent, len(x),
+        1 if live is None else len(x) // len(live),
+        taps, conv.dilation, wide, out, shape[1], add is not None, snake is not None,
+        live is not None, keep, times, columns, depth, num_warps=warps, num_stages=stages,
+    )  # fmt: skip
+    return raw, bent
+
+
+@triton.jit
+def _depthwise_kernel(
+    x, weight, bias, norm_weight, norm_bias, out, time,
+    TAPS: tl.constexpr, WIDTH: tl.constexpr, TILE: tl.constexpr,
+):  # fmt: skip
+    at = tl.program_id(0)
+    lane = tl.arange(0, TILE)
+    fits = lane < WIDTH
+    sums = tl.load(bias + lane, mask=fits, other=0.0)
+    for tap in tl.static_range(TAPS):
+        then = at - (TAPS - 1 - tap)
+        a = tl.load(x + then * WIDTH + lane, mask=fits & (then >= 0), other=0.0)
+        sums += a.to(tl.float32) * tl.load(weight + tap * WIDTH + lane, mask=fits, other=0.0)
+    centred = tl.where(fits, sums - tl.sum(sums, 0) / WIDTH, 0.0)
+    y = centred * tl.rsqrt(tl.sum(centred * centred, 0) / WIDTH + 1e-6)
+    y = y * tl.load(norm_weight + lane, mask=fits, other=0.0)
+    y += tl.load(norm_bias + lane, mask=fits, other=0.0)
+    tl.store(out + at * WIDTH + lane, y.to(out.dtype.element_ty), mask=fits)
+
+
+def depthwise(x: torch.Tensor, block: NextBlock) -> torch.Tensor:
+    """See `wave.plain_depthwise`."""
+    taps, width = block.depthwise.shape
+    out = torch.empty_like(x)
+    _depthwise_kernel[(len(x),)](
+        x, block.depthwise, block.depthwise_bias, *block.norm, out, len(x),
+        taps, width, triton.next_power_of_2(width), num_warps=4,
+    )  # fmt: skip
+    return out
+
+
+@triton.jit
+def _last_kernel(
+    x, weight, bias, out, time, full_scale,
+    TAPS: tl.constexpr, IN: tl.constexpr, TILE: tl.constexpr, TIMES: tl.constexpr,
+):  # fmt: skip
+    at = tl.program_id(0).to(tl.int64) * TIMES + tl.arange(0, TIMES)
+    lane = tl.arange(0, TILE)
+    fits = lane < IN
+    sums = tl.zeros([TIMES, TILE], tl.float32)
+    for tap in tl.static_range(TAPS):
+        then = (at - (TAPS - 1 - tap))[:, None]
+        heard = (then >= 0) & (then < time) & fits[None]
+        a = tl.load(x + then * IN + lane[None], mask=heard, other=0.0).to(tl.float32)
+        sums += a * tl.load(weight + tap * IN + lane, mask=fits, other=0.0).to(tl.float32)[None]
+    y = tl.sum(sums, 1) + tl.load(bias)
+    y = tl.minimum(tl.maximum(y, -1.0), 1.0) * full_scale
+    y = (y + _TO_WHOLE) - _TO_WHOLE
+    tl.store(out + at, y.to(tl.int16), mask=at < time)
+
+
+def last(x: torch.Tensor, conv: Conv) -> torch.Tensor:
+    """See `wave.plain_last`."""
+    taps, _, wide = conv.weight.shape
+    out = torch.empty(len(x), dtype=torch.int16, device=x.device)
+    _last_kernel[(triton.cdiv(len(x), 64),)](
+        x, conv.weight, conv.bias, out, len(x), float(FULL_SCALE),
+        taps, wide, triton.next_power_of_2(wide), 64, num_warps=4,
+    )  # fmt: skip
+    return out
+
+
+FAST = Waves("triton", conv, depthwise, last)

@@ -1,0 +1,67 @@
+"""The wave decoder's Triton kernels mean what their plain twins mean."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("triton", reason="triton is not installed: its kernels are not compared")
+import torch
+
+from narrate.engine.codec.fast_wave import FAST
+from narrate.engine.codec.wave import PLAIN
+from narrate.engine.codec.weights import Conv, NextBlock, Snake
+
+CUDA = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if CUDA else "cpu")
+
+FRAMES, STEPS_A_FRAME = 6, 25
+TIME = FRAMES * STEPS_A_FRAME
+
+
+def normal(*shape: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(*shape, generator=generator).to(DEVICE)
+
+
+@pytest.mark.parametrize(
+    ("taps", "dilation", "steps", "wide", "out"),
+    [(7, 9, 1, 24, 24), (1, 1, 1, 24, 24), (2, 1, 3, 64, 24), (3, 1, 1, 32, 96)],
+)
+@pytest.mark.parametrize("bends", [False, True])
+def test_a_convolution_with_its_epilogue(
+    taps: int, dilation: int, steps: int, wide: int, out: int, bends: bool
+) -> None:
+    conv = Conv(
+        normal(taps, steps * out, wide) / (taps * wide) ** 0.5, normal(steps * out), dilation, steps
+    )
+    snake = Snake((normal(out) / 4).exp(), normal(out).exp()) if bends else None
+    live = torch.tensor([0, 1, 1, 0, 1, 1], dtype=torch.int32, device=DEVICE)
+    x, add = normal(TIME, wide), normal(TIME * steps, out)
+    for given in ((x, conv), (x, conv, live), (x, conv, live, add, snake), (x, conv, None, add)):
+        for got, wanted in zip(FAST.conv(*given), PLAIN.conv(*given), strict=True):
+            assert (got - wanted).abs().max() < 1e-4
+
+
+def test_depthwise_with_its_norm() -> None:
+    unused = normal(1)
+    block = NextBlock(
+        up=Conv(unused, unused),
+        depthwise=normal(7, 20),
+        depthwise_bias=normal(20),
+        norm=(normal(20), normal(20)),
+        widen=(unused, unused),
+        narrow=(unused, unused),
+    )
+    x = normal(40, 20)
+    assert (FAST.depthwise(x, block) - PLAIN.depthwise(x, block)).abs().max() < 1e-4
+
+
+def test_samples_are_clamped_and_rounded() -> None:
+    conv = Conv(normal(7, 1, 20) / 20, normal(1) / 20)
+    x = normal(150, 20)
+    got, wanted = FAST.last(x, conv), PLAIN.last(x, conv)
+    assert got.dtype == torch.int16
+    assert (got.int() - wanted.int()).abs().max() <= 1
+    loud = Conv(conv.weight * 100, conv.bias)
+    assert {32767, -32767} <= set(FAST.last(x, loud).tolist())
