@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from narrate import __version__
 from narrate.cli import book, clean, plan, status
+from narrate.cli.voice import voices
 from narrate.errors import NarrateError, UsageError
 
 __all__ = ["app", "main"]
@@ -65,6 +66,7 @@ app.command("book")(book.book)
 app.command("plan")(plan.plan)
 app.command("status")(status.status)
 app.command("clean")(clean.clean)
+app.add_typer(voices, name="voice")
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

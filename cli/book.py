@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from narrate.cli import options
 from narrate.cli.words import amount, duration, size
 from narrate.config import Job, Settings
 
@@ -25,10 +26,18 @@ def book(
     out: Annotated[
         str, typer.Option("--out", metavar="DIR", help="Where the book's folder is made.")
     ] = "outputs",
-    voice: Annotated[
-        str | None,
-        typer.Option("--voice", metavar="FILE", help="A recording of the voice to speak in."),
-    ] = None,
+    voice: options.Voice = None,
+    voice_text: options.VoiceText = None,
+    voice_text_file: options.VoiceTextFile = None,
+    voice_design: options.VoiceDesign = None,
+    backend: options.Backend = "auto",
+    model: options.Model = None,
+    attention: options.Attention = None,
+    batch_size: options.BatchSize = "auto",
+    compile_mode: options.Compile = None,
+    tf32: options.Tf32 = False,
+    cudnn_benchmark: options.CudnnBenchmark = False,
+    frames_per_character: options.FramesPerCharacter = None,
     language: Annotated[
         str | None,
         typer.Option("--language", metavar="xx", help="The document's language, such as en."),
@@ -67,11 +76,34 @@ def book(
         narrate data/tokenization-tutorial.md
 
         narrate book.txt --chapters 1-3 --speed 1.1 --out audiobooks
+
+        narrate book.txt --voice me.wav --voice-text "What I say in the recording."
     """
     from narrate import studio
     from narrate.store import Store
 
-    job = Job(document, out, voice, language, speed, chapters, seed, max_chars, force)
+    job = Job(
+        document=document,
+        out=out,
+        voice=voice,
+        voice_text=voice_text,
+        voice_text_file=voice_text_file,
+        voice_design=voice_design,
+        backend=backend,
+        model=model,
+        attention=attention,
+        batch_size=options.rows(batch_size),
+        compile=compile_mode,
+        tf32=tf32,
+        cudnn_benchmark=cudnn_benchmark,
+        frames_per_character=frames_per_character,
+        language=language,
+        speed=speed,
+        chapters=chapters,
+        seed=seed,
+        max_chars=max_chars,
+        force=force,
+    )
     settings = Settings.from_environment()
     with Store(settings) as store:
         if dry_run:

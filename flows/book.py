@@ -25,6 +25,17 @@ def narrate_book(
     document: str,
     out: str = "outputs",
     voice: str | None = None,
+    voice_text: str | None = None,
+    voice_text_file: str | None = None,
+    voice_design: str | None = None,
+    backend: str = "auto",
+    model: str | None = None,
+    attention: str | None = None,
+    batch_size: int | None = None,
+    compile: str | None = None,
+    tf32: bool = False,
+    cudnn_benchmark: bool = False,
+    frames_per_character: float | None = None,
     language: str | None = None,
     speed: float = 1.0,
     chapters: str | None = None,
@@ -33,7 +44,7 @@ def narrate_book(
     force: bool = False,
 ) -> dict[str, Any]:
     """Narrate a document; the store knows what is done, so a run resumes where one ended."""
-    job = Job(document, out, voice, language, speed, chapters, seed, max_chars, force).parameters()
+    job = Job(**locals()).parameters()  # first of all: the parameters, and nothing else yet
     book = read(job)
     with Store(Settings.from_environment()) as store, store.leases.hold(book):
         plan(book, job)

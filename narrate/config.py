@@ -90,15 +90,31 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request to narrate a document: plain values, so that it can be a flow's parameters."""
+    """One request to narrate a document: plain values, so that it can be a flow's parameters.
+
+    None leaves a choice to whoever knows better: `batch_size` to the free memory, `model`,
+    `attention` and `frames_per_character` to the speaking part.
+    """
 
     document: str
     out: str = "outputs"
     voice: str | None = None
+    voice_text: str | None = None
+    voice_text_file: str | None = None
+    voice_design: str | None = None
+    backend: str = "auto"
+    model: str | None = None
+    attention: str | None = None
+    batch_size: int | None = None
+    compile: str | None = None
+    tf32: bool = False
+    cudnn_benchmark: bool = False
+    frames_per_character: float | None = None
     language: str | None = None
     speed: float = 1.0
     chapters: str | None = None
     seed: int | None = None
+    attempts: int = 3
     max_chars: int = 300
     force: bool = False
 

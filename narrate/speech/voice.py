@@ -19,7 +19,7 @@ from narrate.speech.models import Checkpoint
 from narrate.speech.reference import SILENCE_S, read_reference
 from narrate.speech.registry import kept_voice
 
-__all__ = ["SPEAKER_PREFIX", "OpenedVoice", "VoiceRequest", "open_voice"]
+__all__ = ["SPEAKER_PREFIX", "OpenedVoice", "VoiceRequest", "open_voice", "transcript_of"]
 
 SPEAKER_PREFIX = "qwen:"
 # Raise it when a change of ours changes what a model is told about a voice.
@@ -114,7 +114,7 @@ def _cloned(request: VoiceRequest, home: Path, model_digest: str) -> OpenedVoice
     words = request.voice or ""
     kept = kept_voice(home, words)
     path = kept.recording if kept else Path(words).expanduser().absolute()
-    text = _transcript(request, path)
+    text = transcript_of(request, path)
     if text is None and kept:
         text = kept.transcript
     heard = _heard(path, home)
@@ -145,7 +145,7 @@ def _cloned(request: VoiceRequest, home: Path, model_digest: str) -> OpenedVoice
     return OpenedVoice(voice, heard.notes if text else (*heard.notes, _X_VECTOR))
 
 
-def _transcript(request: VoiceRequest, recording: Path) -> str | None:
+def transcript_of(request: VoiceRequest, recording: Path) -> str | None:
     """The words of the recording: given, in a file, or in `me.txt` beside `me.wav`."""
     if request.text is not None and request.text_file is not None:
         raise VoiceError(

@@ -13,7 +13,8 @@ from narrate.audio.stitch import join_book
 from narrate.config import Job
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
-from narrate.studio.identity import open_speech, plan_digest, speech_digest
+from narrate.studio.casting import open_speech
+from narrate.studio.identity import plan_digest, speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.stitch import CHAPTER, finished_chapters
 

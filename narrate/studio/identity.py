@@ -9,30 +9,16 @@ from narrate import text
 from narrate.audio.stitch import STITCH_VERSION
 from narrate.config import Job
 from narrate.core import Voice, canonical_digest, take_key
-from narrate.errors import BackendError, VoiceError
-from narrate.speech.backend import Backend, SpeechOptions, open_backend
+from narrate.errors import BackendError
+from narrate.speech.backend import Backend
 
 __all__ = [
     "chapter_inputs",
     "check_language",
     "keys_of",
-    "open_speech",
     "plan_digest",
     "speech_digest",
 ]
-
-
-def open_speech(job: Job) -> tuple[Backend, Voice]:
-    """Choose who speaks; never another voice than the one that was asked for."""
-    if job.voice is not None:
-        raise VoiceError(
-            "speaking in your own voice is not built yet",
-            where=f"--voice {job.voice}",
-            remedy="leave --voice out to hear the book in the preview voice",
-        )
-    from narrate.speech.preview import preview_voice
-
-    return open_backend("preview", SpeechOptions(speed=job.speed)), preview_voice()
 
 
 def check_language(backend: Backend, language: str) -> None:

@@ -16,10 +16,10 @@ from narrate.core import Chunk, Document, Skipped, Take, Voice
 from narrate.errors import InputError, OutputError
 from narrate.speech.backend import Backend
 from narrate.store import Book, Store
+from narrate.studio.casting import open_speech
 from narrate.studio.identity import (
     check_language,
     keys_of,
-    open_speech,
     plan_digest,
     plan_options,
     speech_digest,
@@ -203,7 +203,7 @@ def survey(store: Store, job: Job) -> Survey:
     """Say what a run of this job would do, writing nothing."""
     opened = find_book(store, job)
     book, document = opened.book, opened.document
-    backend, voice = open_speech(job)
+    backend, voice = open_speech(job, download=False)
     with closing(backend):
         if document is not None:
             plan = text.plan(document, plan_options(job))

@@ -12,7 +12,7 @@ from narrate.config import Job
 from narrate.core import Take, Utterance, seed_of
 from narrate.errors import BackendError
 from narrate.store import Line, Store
-from narrate.studio.identity import open_speech
+from narrate.studio.casting import open_speech, prepare_voice
 from narrate.studio.plan import require_book
 from narrate.studio.recorder import Recorder
 from narrate.studio.stitch import finished_chapters
@@ -53,6 +53,8 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
     chapters = job.selection.of(len(store.chapter_titles(book_id)))
     lines = store.outline(book_id, chapters)
     missing, notes = _missing(store, book_id, lines)
+    if missing:
+        notes += prepare_voice(job)
     owners: dict[str, list[int]] = {key: [] for key in missing}
     for line in lines:
         if line.take_key in missing:

@@ -1,0 +1,95 @@
+"""The options that say who speaks, and how: a type each, with its help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from narrate.errors import UsageError
+
+__all__ = [
+    "Attention",
+    "Backend",
+    "BatchSize",
+    "Compile",
+    "CudnnBenchmark",
+    "FramesPerCharacter",
+    "Model",
+    "Tf32",
+    "Voice",
+    "VoiceDesign",
+    "VoiceText",
+    "VoiceTextFile",
+    "rows",
+]
+
+AUTO = "auto"
+
+Voice = Annotated[
+    str | None,
+    typer.Option(
+        "--voice",
+        metavar="VOICE",
+        help="Who speaks: a recording, the name of a kept voice, or qwen:SPEAKER.",
+    ),
+]
+VoiceText = Annotated[
+    str | None,
+    typer.Option("--voice-text", metavar="WORDS", help="What is said in the recording."),
+]
+VoiceTextFile = Annotated[
+    str | None,
+    typer.Option(
+        "--voice-text-file", metavar="FILE", help="The same in a file; me.txt beside me.wav does."
+    ),
+]
+VoiceDesign = Annotated[
+    str | None,
+    typer.Option("--voice-design", metavar="WORDS", help="A voice made from a description."),
+]
+Backend = Annotated[
+    str,
+    typer.Option(
+        "--backend", metavar="NAME", help="What speaks; auto is the best that can do the voice."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="MODEL", help="1.7b, 0.6b, a folder, or a name on the hub."),
+]
+Attention = Annotated[
+    str | None,
+    typer.Option("--attention", metavar="NAME", help="sdpa, flash_attention_2 or eager."),
+]
+BatchSize = Annotated[
+    str, typer.Option("--batch-size", metavar="N", help="Sentences at a time, or auto.")
+]
+Compile = Annotated[
+    str | None,
+    typer.Option("--compile", metavar="MODE", help="Compile the model: a mode of torch.compile."),
+]
+Tf32 = Annotated[bool, typer.Option("--tf32", help="Let the card round fp32 products to TF32.")]
+CudnnBenchmark = Annotated[
+    bool, typer.Option("--cudnn-benchmark", help="Let cuDNN time its convolutions first.")
+]
+FramesPerCharacter = Annotated[
+    float | None,
+    typer.Option(
+        "--frames-per-character",
+        metavar="X",
+        help="Where a sentence that does not end is cut, in frames of 80 ms; 2 by default.",
+    ),
+]
+
+
+def rows(batch_size: str) -> int | None:
+    """Understand `--batch-size`: None for `auto`; a UsageError for what is no number."""
+    if batch_size == AUTO:
+        return None
+    if not batch_size.isdecimal():
+        raise UsageError(
+            f"--batch-size does not understand {batch_size!r}",
+            remedy="use auto, or a number from 1 up",
+        )
+    return int(batch_size)

@@ -1,0 +1,135 @@
+"""Who speaks: from the words of a job to a backend and a voice, loading no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from narrate.config import Job, Settings
+from narrate.core import Voice
+from narrate.errors import UsageError, VoiceError
+from narrate.speech.backend import Backend, SpeechOptions, backend_names, open_backend
+from narrate.speech.devices import cuda_cards
+from narrate.speech.models import Checkpoint, find_model, open_checkpoint
+from narrate.speech.voice import VoiceRequest, open_voice
+
+__all__ = ["AUTO", "DEFAULT_MODEL", "Cast", "cast", "open_speech", "prepare_voice"]
+
+AUTO = "auto"
+DEFAULT_MODEL = "1.7b"
+_PREVIEW, _ENGINE, _OFFICIAL = "preview", "qwen", "official"
+_WITH_CHECKPOINT = (_ENGINE, _OFFICIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A backend, its voice, what to tell the user about it, and the model where one is here."""
+
+    backend: Backend
+    voice: Voice
+    notes: tuple[str, ...] = ()
+    checkpoint: Checkpoint | None = None
+
+
+def open_speech(job: Job, *, download: bool = True) -> tuple[Backend, Voice]:
+    """Choose who speaks; never another voice than the one that was asked for.
+
+    A model of the hub that is not here yet is downloaded, unless `download` is false.
+    """
+    chosen = cast(job, download=download)
+    return chosen.backend, chosen.voice
+
+
+def prepare_voice(job: Job) -> tuple[str, ...]:
+    """Make sure that the voice's prompt is kept, and say where it came from."""
+    from narrate.speech.prompts import prompt_of
+
+    chosen = cast(job)
+    with closing(chosen.backend):
+        if chosen.checkpoint is None:
+            return chosen.notes
+        found = prompt_of(chosen.voice, chosen.checkpoint)
+    return (*chosen.notes, f"voice {chosen.voice.name}: {found.origin}")
+
+
+def cast(job: Job, *, download: bool = True) -> Cast:
+    """Find the backend, the model and the voice of a job; all that is wrong is said here."""
+    request = VoiceRequest(job.voice, job.voice_text, job.voice_text_file, job.voice_design)
+    name = _backend_name(job, request)
+    if name == _PREVIEW:
+        from narrate.speech.preview import preview_voice
+
+        return Cast(open_backend(name, _options(job, None)), preview_voice())
+    if name not in _WITH_CHECKPOINT:
+        backend = open_backend(name, _options(job, None))
+        opened = open_voice(request, _home(), None, backend.digest)
+        return Cast(backend, opened.voice, opened.notes)
+    words = job.model or DEFAULT_MODEL
+    checkpoint = open_checkpoint(find_model(words, request.kind, download=download))
+    opened = open_voice(request, _home(), checkpoint)
+    backend = open_backend(name, _options(job, checkpoint))
+    return Cast(backend, opened.voice, opened.notes, checkpoint)
+
+
+def _home() -> Path:
+    return Settings.from_environment().home
+
+
+def _backend_name(job: Job, request: VoiceRequest) -> str:
+    """The backend that is to speak: as asked, or the fastest here that can speak in that voice."""
+    given = [option for option, value in _voice_options(job).items() if value is not None]
+    if job.voice is not None and job.voice_design is not None:
+        raise VoiceError(
+            "a voice is either given or described",
+            where="--voice and --voice-design",
+            remedy="leave one of them out",
+        )
+    has_voice = job.voice is not None or job.voice_design is not None
+    if given and not has_voice:
+        raise VoiceError(
+            f"{given[0]} says nothing without a recording",
+            remedy="add --voice with the recording",
+        )
+    if job.backend == AUTO:
+        if not has_voice:
+            return _PREVIEW
+        return _ENGINE if _ENGINE in backend_names() and cuda_cards() else _OFFICIAL
+    if job.backend == _PREVIEW and has_voice:
+        raise VoiceError(
+            "the preview backend speaks with its own voice only",
+            where=request.voice or "--voice-design",
+            remedy="leave out --backend, or the voice",
+        )
+    if job.backend in _WITH_CHECKPOINT and not has_voice:
+        raise UsageError(
+            f"the {job.backend} backend needs a voice",
+            where=f"--backend {job.backend}",
+            remedy="add --voice with a recording, or --voice-design with a description",
+        )
+    return job.backend
+
+
+def _voice_options(job: Job) -> Mapping[str, object]:
+    return {"--voice-text": job.voice_text, "--voice-text-file": job.voice_text_file}
+
+
+def _options(job: Job, checkpoint: Checkpoint | None) -> SpeechOptions:
+    """What the backend is asked for; a value that the job leaves open is the backend's default."""
+    asked = {
+        "seed": job.seed,
+        "attention": job.attention,
+        "batch_size": job.batch_size,
+        "compile": job.compile,
+        "frames_per_character": job.frames_per_character,
+    }
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    return SpeechOptions(
+        speed=job.speed,
+        checkpoint=checkpoint,
+        tf32=job.tf32,
+        cudnn_benchmark=job.cudnn_benchmark,
+        **given,
+    )
