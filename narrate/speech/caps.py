@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import unicodedata
 
-__all__ = ["FRAMES_PER_CHARACTER", "FRAMES_PER_S", "frame_cap"]
+__all__ = ["FRAMES_PER_CHARACTER", "FRAMES_PER_S", "frame_cap", "spoken_length"]
 
 FRAMES_PER_S = 12.5
 FRAMES_PER_CHARACTER = 2.0
@@ -22,10 +22,11 @@ _WIDE_CHARACTERS = 3  # a Chinese, Japanese or Korean character is a syllable or
 
 def frame_cap(text: str, frames_per_character: float = FRAMES_PER_CHARACTER) -> int:
     """The most frames that `text` may take; a digit counts 5 characters, a wide character 3."""
-    return math.ceil(frames_per_character * (_spoken_length(text) + _MARGIN_CHARACTERS))
+    return math.ceil(frames_per_character * (spoken_length(text) + _MARGIN_CHARACTERS))
 
 
-def _spoken_length(text: str) -> int:
+def spoken_length(text: str) -> int:
+    """Count the letters that `text` takes to say; a digit counts 5, a wide character 3."""
     return sum(_weight(character) for character in text)
 
 

@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from narrate.errors import VoiceError
 
-__all__ = ["RATE_HZ", "SILENCE_S", "Reference", "read_reference"]
+__all__ = [
+    "LONGEST_S",
+    "RATE_HZ",
+    "SHORTEST_S",
+    "SILENCE_S",
+    "Reference",
+    "read_recording",
+    "read_reference",
+]
 
 RATE_HZ = 24_000
 SILENCE_S = 0.5
@@ -55,8 +63,11 @@ class Reference:
         return np.concatenate([self.samples, np.zeros(round(SILENCE_S * RATE_HZ), np.float32)])
 
 
-def read_reference(path: Path) -> Reference:
-    """Decode, mix down and resample a recording; `VoiceError` says why one cannot be used."""
+def read_recording(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Decode a recording as it is: samples [n, channels] and their rate in Hz.
+
+    Stops a second past `LONGEST_S`. Raises `VoiceError` for what is no audio or cannot be read.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -67,7 +78,12 @@ def read_reference(path: Path) -> Reference:
         ) from error
     if not content:
         raise VoiceError("the voice's recording is empty", where=str(path), remedy=_ADVICE)
-    samples, rate_hz = _decoded(path, content)
+    return _decoded(path, content)
+
+
+def read_reference(path: Path) -> Reference:
+    """Decode, mix down and resample a recording; `VoiceError` says why one cannot be used."""
+    samples, rate_hz = read_recording(path)
     duration_s = len(samples) / rate_hz
     _check(path, samples, duration_s)
     mono = samples.mean(axis=1, dtype=np.float32) if samples.shape[1] > 1 else samples[:, 0]
