@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from narrate.cli import options
+from narrate.cli import check, options
 from narrate.cli.words import duration
 from narrate.config import Settings
 
@@ -17,6 +17,8 @@ __all__ = ["voices"]
 voices = typer.Typer(no_args_is_help=True, help="Keep voices by name, and look at them.")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+voices.command("check")(check.check)
 
 
 @voices.command("add")
