@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+SAMPLE_WORDS = "The old clock in the hall struck seven, and nobody in the house stirred."
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,3 +63,19 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 def tiny_checkpoint(checkpoint: Callable[[str], Path]) -> Path:
     """Give the tiny Base checkpoint, which clones a voice."""
     return checkpoint("base")
+
+
+@pytest.fixture(scope="session")
+def spoken_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give some four seconds of speech to take a voice from, with no transcript beside it."""
+    import soundfile
+
+    from narrate.core import Utterance
+    from narrate.speech.backend import SpeechOptions
+    from narrate.speech.preview import PreviewBackend, preview_voice
+
+    words = Utterance("sample", SAMPLE_WORDS, "en", seed=0)
+    [spoken] = PreviewBackend(SpeechOptions()).speak(iter([words]), preview_voice())
+    path = tmp_path_factory.mktemp("voice") / "sample.wav"
+    soundfile.write(path, spoken.samples, spoken.rate_hz)
+    return path

@@ -39,6 +39,7 @@ class OfficialBackend:
     """
 
     name = "official"
+    varies = True
 
     def __init__(self, options: SpeechOptions) -> None:
         if options.checkpoint is None:
