@@ -16,6 +16,7 @@ from narrate.core import Spoken, Utterance, Voice
 from narrate.errors import UsageError
 from narrate.speech.caps import FRAMES_PER_CHARACTER
 from narrate.speech.models import Checkpoint
+from narrate.speech.server import ServerOptions
 
 __all__ = [
     "ATTENTIONS",
@@ -39,12 +40,14 @@ class SpeechOptions:
 
     `speed` 1.0 is the voice's own pace, 2.0 twice as fast. `seed` asks for another reading.
     `checkpoint` is the model of those that have one. `batch_size` None: as much as memory allows.
-    `compile` is a mode of torch.compile, None for none.
+    `compile` is a mode of torch.compile, None for none. `server` is where those ask that have no
+    model of their own.
     """
 
     speed: float = 1.0
     seed: int | None = None
     checkpoint: Checkpoint | None = None
+    server: ServerOptions | None = None
     attention: str = "sdpa"
     batch_size: int | None = None
     compile: str | None = None
@@ -128,6 +131,7 @@ class _Opener(Protocol):
 _BACKENDS: Mapping[str, str] = {
     "preview": "narrate.speech.preview:PreviewBackend",
     "official": "narrate.speech.official:OfficialBackend",
+    "remote": "narrate.speech.remote:RemoteBackend",
 }
 
 

@@ -1,10 +1,25 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from narrate.errors import UsageError
 from narrate.speech.backend import SpeechOptions, backend_names, open_backend
+from narrate.speech.models import Checkpoint
+from narrate.speech.server import ServerOptions
+
+CHECKPOINT = Checkpoint(
+    folder=Path("nowhere"),
+    kind="base",
+    size="1.7b",
+    languages=("english", "german"),
+    speakers=(),
+    dialects={},
+    rate_hz=24_000,
+    files_bytes=0,
+    digest="digest",
+)
 
 
 @pytest.mark.parametrize("speed", [0.0, 0.49, 2.01, -1.0, float("nan"), float("inf")])
@@ -21,7 +36,8 @@ def test_an_unknown_backend_is_refused_with_the_known_names():
 
 @pytest.mark.parametrize("name", backend_names())
 def test_every_backend_of_the_table_opens_under_its_name(name):
-    backend = open_backend(name, SpeechOptions())
+    server = ServerOptions("http://localhost:8091", model="a model")
+    backend = open_backend(name, SpeechOptions(checkpoint=CHECKPOINT, server=server))
     try:
         assert backend.name == name
         assert backend.languages() == tuple(sorted(backend.languages()))

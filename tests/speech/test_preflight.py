@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-import soxr
+import soxr  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
