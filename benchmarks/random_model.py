@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import torch
+import json
+from pathlib import Path
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from narrate.engine.codec import Codec, read_codec_config
+from narrate.engine.codec.weights import _build
 from narrate.engine.config import ModelConfig, SpecialIds, StackConfig
 from narrate.engine.model.layers import Model
 from narrate.engine.weights import build_model, shapes_of
+from tests.checkpoints.configs import GENERATION, model_config, speech_tokenizer_config
+from tests.checkpoints.tokenizer import write_tokenizer
 
-__all__ = ["published_config", "random_model"]
+__all__ = ["published_config", "random_codec", "random_folder", "random_model"]
 
 _TALKER_SIZES = {"1.7b": (2048, 6144), "0.6b": (1024, 3072)}
 _LOUDNESS = 0.02
@@ -48,3 +58,31 @@ def random_model(size: str, positions: int, device: torch.device, dtype: torch.d
         return tensor
 
     return build_model(config, take, device, dtype, positions)
+
+
+def random_folder(folder: Path, size: str) -> None:
+    """A checkpoint's folder without the model's weights: configurations, tokenizer, codec."""
+    inner = folder / "speech_tokenizer"
+    inner.mkdir(parents=True)
+    for path, held in (
+        (folder / "config.json", model_config(size, "base")),
+        (folder / "generation_config.json", GENERATION),
+        (inner / "config.json", speech_tokenizer_config(size)),
+    ):
+        path.write_text(json.dumps(held))
+    write_tokenizer(folder)
+    random = np.random.default_rng(0)
+    tensors: dict[str, NDArray[np.float32]] = {}
+
+    def note(name: str, *shape: int) -> torch.Tensor:
+        values = random.standard_normal(shape, dtype=np.float32) * _LOUDNESS
+        tensors[f"decoder.{name}"] = values
+        return torch.from_numpy(values)
+
+    _build(note, read_codec_config(inner), torch.float32)
+    save_file(tensors, inner / "model.safetensors")
+
+
+def random_codec(folder: Path, device: torch.device, frames: int) -> Codec:
+    """The speech decoder of that folder."""
+    return Codec(folder / "speech_tokenizer", device, torch.bfloat16, frames)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from narrate.core import Spoken, Utterance, VoicePrompt
 from narrate.engine.cache import SIZES, bytes_per_slot, slots_that_fit
+from narrate.engine.codec import Codec
 from narrate.engine.config import read_config
 from narrate.engine.kernels import Kernels
 from narrate.engine.languages import language_name
@@ -33,23 +34,28 @@ __all__ = ["Decoder", "Engine", "Parts"]
 _LEAST_FRAMES_PER_TEXT_ID = 4  # what a calm reader needs; less room than that is no use
 _CODEC_BYTES = 6 << 30  # set aside for the codec's work space
 _CPU_BATCH = 8
+_CODEC_FRAMES, _CODEC_FRAMES_ON_CPU = 1024, 128  # of a pass
 
 
 class Decoder(Protocol):
     """The codec: takes codes as rows end, gives samples when a batch of them is done."""
 
     @property
-    def rate_hz(self) -> int:
-        """The rate of its samples."""
+    def sample_rate(self) -> int:
+        """Samples a second."""
 
-    def start(self, context: NDArray[np.int64] | None) -> None:
-        """A new voice: the codes [frames, groups] that stand before every first frame."""
+    @property
+    def context(self) -> int:
+        """The most frames of a past that a sample depends on."""
 
-    def put(self, number: int, codes: torch.Tensor) -> None:
-        """Decode codes [frames, groups] on the device, some time soon."""
+    def put(self, key: object, codes: torch.Tensor, context: int = 0) -> None:
+        """Ask for the samples of codes [frames, groups] but for the first `context` frames."""
 
-    def ready(self, to_the_end: bool = False) -> Iterator[tuple[int, NDArray[np.int16]]]:
-        """What is done by now; with `to_the_end` everything that was put."""
+    def flush(self) -> None:
+        """Start on what was put and does not fill a batch."""
+
+    def take(self, wait: bool = False) -> Iterator[tuple[object, NDArray[np.int16]]]:
+        """What is done by now, by key; with `wait` everything that was started."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +99,7 @@ class Engine:
     @property
     def rate_hz(self) -> int:
         """The rate of the samples."""
-        return self.parts.decoder.rate_hz
+        return self.parts.decoder.sample_rate
 
     def _batch_that_fits(self) -> int:
         if self.device.type != "cuda":
@@ -138,21 +144,21 @@ class Engine:
         `BackendError` when everything else is done.
         """
         model = self.parts.model
-        if prompt.speaker is not None:
-            model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
-        self.parts.decoder.start(prompt.codes)
         config, ids = model.config, self.parts.text_ids
         self._writer = PromptWriter(config, ids, prompt, self.options.text_first)
+        if prompt.speaker is not None:
+            model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
+        self._past = self._reference(prompt)
         self._source = enumerate(utterances, start=1)
         self._ended: dict[int, Ended] = {}
         self._refused: list[str] = []
         try:
             while self._pull() or not self._scheduler.idle:
                 yield from self._step_or_shrink()
-            yield from self._spoken(to_the_end=True)
+            self.parts.decoder.flush()
+            yield from self._spoken(wait=True)
         finally:
-            self._scheduler.evict()
-            self._runner.clear()
+            self._forget()
         if self._refused:
             raise BackendError(
                 f"{len(self._refused)} utterances could not be spoken: "
@@ -191,11 +197,11 @@ class Engine:
             language = language_name(utterance.language, self.parts.model.config.languages)
             prompt = self._writer.write(utterance.spoken, language)
             room = self.positions - prompt.length
-            cap = min(utterance.frame_cap or frame_cap(prompt.spoken_ids), room)
-            if min(cap, room) < min(_LEAST_FRAMES_PER_TEXT_ID * prompt.spoken_ids, cap + 1):
+            wanted = utterance.frame_cap or frame_cap(prompt.spoken_ids)
+            if room < min(wanted, _LEAST_FRAMES_PER_TEXT_ID * prompt.spoken_ids):
                 self._refuse(number, utterance, f"it needs more than {self.positions} positions")
                 continue
-            self._scheduler.add(Job(number, utterance, prompt, cap))
+            self._scheduler.add(Job(number, utterance, prompt, min(wanted, room)))
         return pulled
 
     def _refuse(self, number: int, utterance: Utterance, why: str) -> None:
@@ -207,10 +213,28 @@ class Engine:
             self._refuse(job.number, job.utterance, "its logits are not numbers (NaN)")
             return
         self._ended[job.number] = ended
-        self.parts.decoder.put(job.number, self._runner.codes(ended.slot, ended.frames))
+        codes = self._runner.codes(ended.slot, ended.frames)
+        self.parts.decoder.put(job.number, torch.cat((self._past, codes)), len(self._past))
 
-    def _spoken(self, to_the_end: bool = False) -> Iterator[Spoken]:
-        for number, samples in self.parts.decoder.ready(to_the_end):
+    def _reference(self, prompt: VoicePrompt) -> torch.Tensor:
+        """What the decoder hears before every first frame: the end of the recording."""
+        held = (
+            np.zeros((0, self.parts.model.config.groups)) if prompt.codes is None else prompt.codes
+        )
+        near = held[max(0, len(held) - self.parts.decoder.context) :]
+        return torch.from_numpy(near.astype(np.int32)).to(self.device)
+
+    def _forget(self) -> None:
+        """Leave nothing of this call behind, also when it was broken off."""
+        self._scheduler.evict()
+        self._runner.clear()
+        self.parts.decoder.flush()
+        for _ in self.parts.decoder.take(wait=True):
+            pass
+
+    def _spoken(self, wait: bool = False) -> Iterator[Spoken]:
+        for number, samples in self.parts.decoder.take(wait):
+            assert isinstance(number, int)
             ended = self._ended.pop(number)
             checks: dict[str, object] = {
                 "frames": ended.frames,
@@ -238,12 +262,12 @@ def _smaller(batch: int, error: torch.OutOfMemoryError) -> int:
 
 def _load(folder: Path, options: EngineOptions) -> Parts:
     """Everything from a checkpoint's folder."""
-    from narrate.engine.voicing import open_decoder
-
     config, device = read_config(folder), options.place()
     dtype = options.precision(device)
     with checkpoint_tensors(folder, config, device) as take:
         model = build_model(config, take, device, dtype, options.max_context)
     sampling = options.sampling or read_sampling(folder)
-    decoder = open_decoder(folder / "speech_tokenizer", device, options)
+    graphs = options.recorded(device)
+    frames = _CODEC_FRAMES if device.type == "cuda" else _CODEC_FRAMES_ON_CPU
+    decoder = Codec(folder / "speech_tokenizer", device, dtype, frames, graphs=graphs)
     return Parts(model, TextIds(folder), sampling, decoder)

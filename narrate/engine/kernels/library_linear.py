@@ -32,21 +32,23 @@ def norm_linear(
     x: torch.Tensor, norm: Norm, weight: torch.Tensor, out_dtype: torch.dtype | None = None
 ) -> torch.Tensor:
     """See `plain.norm_linear`."""
-    y = rms_norm(x, norm)
-    if out_dtype is None or out_dtype == x.dtype:
+    y = rms_norm(x, norm).to(weight.dtype)
+    if out_dtype is None or out_dtype == weight.dtype:
         return F.linear(y, weight)
     return torch.mm(y, weight.t(), out_dtype=out_dtype)
 
 
 def norm_swiglu(x: torch.Tensor, norm: Norm, gate_up: torch.Tensor) -> torch.Tensor:
     """See `plain.norm_swiglu`."""
-    both = F.linear(rms_norm(x, norm), gate_up)
+    both = F.linear(rms_norm(x, norm).to(gate_up.dtype), gate_up)
     inner = both.shape[1] // 2
-    out = torch.empty(len(x), inner, dtype=x.dtype, device=x.device)
+    out = torch.empty(len(x), inner, dtype=both.dtype, device=x.device)
     _swiglu_kernel[(len(x), triton.cdiv(inner, 1024))](both, out, inner, 1024, num_warps=4)
     return out
 
 
 def add_linear(x: torch.Tensor, a: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """See `plain.add_linear`."""
+    if x.dtype != weight.dtype:  # the codec's stream is wider than its weights
+        return x.add_(F.linear(a, weight))
     return x.addmm_(a, weight.t())
