@@ -13,9 +13,11 @@ __all__ = [
     "Backend",
     "BatchSize",
     "Compile",
+    "Concurrency",
     "CudnnBenchmark",
     "FramesPerCharacter",
     "Model",
+    "Server",
     "Tf32",
     "Voice",
     "VoiceDesign",
@@ -57,6 +59,14 @@ Backend = Annotated[
 Model = Annotated[
     str | None,
     typer.Option("--model", metavar="MODEL", help="1.7b, 0.6b, a folder, or a name on the hub."),
+]
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="A server that speaks, OpenAI's kind."),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option("--concurrency", metavar="N", help="Requests to the server at a time, 8 or N."),
 ]
 Attention = Annotated[
     str | None,

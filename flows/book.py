@@ -30,6 +30,8 @@ def narrate_book(
     voice_design: str | None = None,
     backend: str = "auto",
     model: str | None = None,
+    server: str | None = None,
+    concurrency: int | None = None,
     attention: str | None = None,
     batch_size: int | None = None,
     compile: str | None = None,

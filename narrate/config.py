@@ -5,6 +5,8 @@ This is the only module that reads environment variables.
     NARRATE_HOME           where the store, the takes and Prefect's own files live
     NARRATE_DATABASE_URL   another database than the SQLite file in the home
     PREFECT_API_URL        a Prefect server to report to, instead of an embedded one
+    NARRATE_SERVER_URL     a speech server, for runs that name none
+    NARRATE_API_KEY        the key that a speech server wants; there is no other way to give it
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,13 @@ __all__ = ["Job", "Selection", "Settings"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where this process keeps its state and whom it reports to."""
+    """Where this process keeps its state, whom it reports to, and which server may speak for it."""
 
     home: Path
     database_url: str
     prefect_api_url: str | None = None
+    server_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -38,7 +42,13 @@ class Settings:
         home = Path(env.get("NARRATE_HOME") or platformdirs.user_data_path("narrate"))
         home = home.expanduser().absolute()
         url = env.get("NARRATE_DATABASE_URL") or f"sqlite:///{home / 'narrate.db'}"
-        return cls(home, url, env.get("PREFECT_API_URL") or None)
+        return cls(
+            home,
+            url,
+            env.get("PREFECT_API_URL") or None,
+            env.get("NARRATE_SERVER_URL") or None,
+            env.get("NARRATE_API_KEY", "").strip() or None,
+        )
 
     @property
     def takes(self) -> Path:
@@ -104,6 +114,8 @@ class Job:
     voice_design: str | None = None
     backend: str = "auto"
     model: str | None = None
+    server: str | None = None
+    concurrency: int | None = None
     attention: str | None = None
     batch_size: int | None = None
     compile: str | None = None

@@ -23,7 +23,7 @@ from narrate.core import canonical_digest
 from narrate.errors import BackendError, UsageError, VoiceError
 from narrate.speech.weights_file import WeightsFile
 
-__all__ = ["KINDS", "Checkpoint", "find_model", "open_checkpoint"]
+__all__ = ["KINDS", "Checkpoint", "find_model", "open_checkpoint", "published_name"]
 
 KINDS: Mapping[str, str] = {
     "base": "clones a voice from a recording",
@@ -81,6 +81,11 @@ class Checkpoint:
                 where=str(self.folder),
                 remedy=f"choose with --model one that {KINDS[kind]} (its tts_model_type is {kind})",
             )
+
+
+def published_name(words: str, kind: str) -> str:
+    """Return the hub's name of `1.7b` and `0.6b` for a kind of voice; other words as they are."""
+    return _HUB.get((words.lower(), kind), words)
 
 
 def find_model(words: str, kind: str, *, download: bool = True) -> Path:

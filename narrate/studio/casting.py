@@ -13,14 +13,15 @@ from narrate.core import Voice
 from narrate.errors import UsageError, VoiceError
 from narrate.speech.backend import Backend, SpeechOptions, backend_names, open_backend
 from narrate.speech.devices import cuda_cards
-from narrate.speech.models import Checkpoint, find_model, open_checkpoint
+from narrate.speech.models import Checkpoint, find_model, open_checkpoint, published_name
+from narrate.speech.server import DEFAULT_CONCURRENCY, ServerOptions
 from narrate.speech.voice import VoiceRequest, open_voice
 
 __all__ = ["AUTO", "DEFAULT_MODEL", "Cast", "cast", "open_speech", "prepare_voice"]
 
 AUTO = "auto"
 DEFAULT_MODEL = "1.7b"
-_PREVIEW, _ENGINE, _OFFICIAL = "preview", "qwen", "official"
+_PREVIEW, _ENGINE, _OFFICIAL, _REMOTE = "preview", "qwen", "official", "remote"
 _WITH_CHECKPOINT = (_ENGINE, _OFFICIAL)
 
 
@@ -64,7 +65,7 @@ def cast(job: Job, *, download: bool = True) -> Cast:
 
         return Cast(open_backend(name, _options(job, None)), preview_voice())
     if name not in _WITH_CHECKPOINT:
-        backend = open_backend(name, _options(job, None))
+        backend = open_backend(name, _options(job, None, _server(job, request)))
         opened = open_voice(request, _home(), None, backend.digest)
         return Cast(backend, opened.voice, opened.notes)
     words = job.model or DEFAULT_MODEL
@@ -76,6 +77,20 @@ def cast(job: Job, *, download: bool = True) -> Cast:
 
 def _home() -> Path:
     return Settings.from_environment().home
+
+
+def _server(job: Job, request: VoiceRequest) -> ServerOptions | None:
+    """The server that is to speak, with the key of this process; None where none is named."""
+    settings = Settings.from_environment()
+    url = job.server or settings.server_url
+    if url is None:
+        return None
+    return ServerOptions(
+        url=url,
+        key=settings.api_key,
+        model=published_name(job.model, request.kind) if job.model else None,
+        concurrency=DEFAULT_CONCURRENCY if job.concurrency is None else job.concurrency,
+    )
 
 
 def _backend_name(job: Job, request: VoiceRequest) -> str:
@@ -93,30 +108,35 @@ def _backend_name(job: Job, request: VoiceRequest) -> str:
             f"{given[0]} says nothing without a recording",
             remedy="add --voice with the recording",
         )
-    if job.backend == AUTO:
+    name = _REMOTE if job.backend == AUTO and job.server else job.backend
+    if name == AUTO:
         if not has_voice:
             return _PREVIEW
+        if Settings.from_environment().server_url:
+            return _REMOTE
         return _ENGINE if _ENGINE in backend_names() and cuda_cards() else _OFFICIAL
-    if job.backend == _PREVIEW and has_voice:
+    if name == _PREVIEW and has_voice:
         raise VoiceError(
             "the preview backend speaks with its own voice only",
             where=request.voice or "--voice-design",
             remedy="leave out --backend, or the voice",
         )
-    if job.backend in _WITH_CHECKPOINT and not has_voice:
+    if name in (*_WITH_CHECKPOINT, _REMOTE) and not has_voice:
         raise UsageError(
-            f"the {job.backend} backend needs a voice",
-            where=f"--backend {job.backend}",
+            f"the {name} backend needs a voice",
+            where="--server" if name == _REMOTE and job.server else f"--backend {name}",
             remedy="add --voice with a recording, or --voice-design with a description",
         )
-    return job.backend
+    return name
 
 
 def _voice_options(job: Job) -> Mapping[str, object]:
     return {"--voice-text": job.voice_text, "--voice-text-file": job.voice_text_file}
 
 
-def _options(job: Job, checkpoint: Checkpoint | None) -> SpeechOptions:
+def _options(
+    job: Job, checkpoint: Checkpoint | None, server: ServerOptions | None = None
+) -> SpeechOptions:
     """What the backend is asked for; a value that the job leaves open is the backend's default."""
     asked = {
         "seed": job.seed,
@@ -129,6 +149,7 @@ def _options(job: Job, checkpoint: Checkpoint | None) -> SpeechOptions:
     return SpeechOptions(
         speed=job.speed,
         checkpoint=checkpoint,
+        server=server,
         tf32=job.tf32,
         cudnn_benchmark=job.cudnn_benchmark,
         **given,
