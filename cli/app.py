@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from narrate import __version__
-from narrate.cli import book, clean, plan, status
+from narrate.cli import book, clean, plan, redo, status
 from narrate.cli.voice import voices
 from narrate.errors import NarrateError, UsageError
 
@@ -65,6 +65,7 @@ def _options(
 app.command("book")(book.book)
 app.command("plan")(plan.plan)
 app.command("status")(status.status)
+app.command("redo")(redo.redo)
 app.command("clean")(clean.clean)
 app.add_typer(voices, name="voice")
 

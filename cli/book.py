@@ -10,12 +10,13 @@ import typer
 from narrate.cli import options
 from narrate.cli.words import amount, duration, size
 from narrate.config import Job, Settings
+from narrate.errors import IncompleteError
 
 if TYPE_CHECKING:
     from narrate.store import Store
     from narrate.studio import Delivered, Survey
 
-__all__ = ["book"]
+__all__ = ["book", "print_result", "run"]
 
 TAKE_BYTES_PER_S = 24_000
 """What a second of speech takes as FLAC, roughly."""
@@ -55,6 +56,10 @@ def book(
         int | None,
         typer.Option("--seed", metavar="N", help="Another reading, from voices that vary."),
     ] = None,
+    attempts: Annotated[
+        int,
+        typer.Option("--attempts", metavar="N", help="How often a bad take is tried, in all."),
+    ] = 3,
     max_chars: Annotated[
         int, typer.Option("--max-chars", metavar="N", help="The longest chunk, in characters.")
     ] = 300,
@@ -105,6 +110,7 @@ def book(
         speed=speed,
         chapters=chapters,
         seed=seed,
+        attempts=attempts,
         max_chars=max_chars,
         force=force,
     )
@@ -119,17 +125,17 @@ def book(
         else:
             started = time.monotonic()
             with store.leases.hold(studio.find_book(store, job).book.id):
-                delivered = _run(store, settings, job, debug)
+                delivered = run(store, settings, job, debug)
             took_s = time.monotonic() - started
             typer.echo(
                 f"{amount(len(delivered.chapters), 'chapter')}, {duration(delivered.audio_s)} "
                 f"of audio in {duration(took_s)}",
                 err=True,
             )
-    _print_result(delivered)
+    print_result(delivered)
 
 
-def _run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
+def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
     """Plan while Prefect's server starts, then run the flow with a view of its progress."""
     from narrate import studio
     from narrate.cli.progress import ProgressView
@@ -159,10 +165,26 @@ def _print_survey(found: Survey) -> None:
     typer.echo(f"Folder     {found.folder}")
 
 
-def _print_result(delivered: Delivered) -> None:
+def print_result(delivered: Delivered) -> None:
+    """Print the path of what was made; IncompleteError when some of it is marked as bad."""
     if delivered.wav:
         typer.echo(delivered.wav)
-        return
+    else:
+        _print_chapters(delivered)
+    if delivered.faults:
+        named = ", ".join(f"{position} ({fault})" for position, fault in delivered.faults[:20])
+        more = len(delivered.faults) - 20
+        positions = " ".join(str(position) for position, _ in delivered.faults[:20])
+        raise IncompleteError(
+            f"{amount(len(delivered.faults), 'chunk')} did not come out well: {named}"
+            + (f" and {more} more" if more > 0 else ""),
+            where=delivered.book_id,
+            remedy=f"listen to them; `narrate redo {delivered.book_id} {positions}` speaks "
+            "them again",
+        )
+
+
+def _print_chapters(delivered: Delivered) -> None:
     for path in delivered.chapters:
         typer.echo(path)
     typer.echo(

@@ -42,6 +42,7 @@ def narrate_book(
     speed: float = 1.0,
     chapters: str | None = None,
     seed: int | None = None,
+    attempts: int = 3,
     max_chars: int = 300,
     force: bool = False,
 ) -> dict[str, Any]:

@@ -61,13 +61,13 @@ _PART = re.compile(r"(\d+)(?:-(\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Chapters by number, from words like `1-3,7`; an empty one means all."""
+    """Chapters or chunks by number, from words like `1-3,7`; an empty one means all."""
 
     ranges: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def parse(cls, words: str | None) -> Selection:
-        """Understand `1-3,7`; anything else is a UsageError."""
+    def parse(cls, words: str | None, where: str = "--chapters") -> Selection:
+        """Understand `1-3,7`; anything else is a UsageError that names `where` it stands."""
         if words is None:
             return cls()
         ranges = []
@@ -76,7 +76,7 @@ class Selection:
             first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
             if not 1 <= first <= last:
                 raise UsageError(
-                    f"--chapters does not understand {words!r}",
+                    f"{where} does not understand {part!r}",
                     remedy="write numbers and ranges from 1 up, such as 1-3,7",
                 )
             ranges.append((first, last))
@@ -85,17 +85,15 @@ class Selection:
     def __contains__(self, chapter: int) -> bool:
         return not self.ranges or any(first <= chapter <= last for first, last in self.ranges)
 
-    def of(self, chapters: int) -> tuple[int, ...]:
-        """The selected chapters of a book that has `chapters`; a UsageError if it names none."""
-        chosen = tuple(c for c in range(1, chapters + 1) if c in self)
-        beyond = [last for _, last in self.ranges if last > chapters]
-        if not chosen or beyond:
+    def of(self, count: int, noun: str = "chapter") -> tuple[int, ...]:
+        """The selected numbers among 1 to `count`; a UsageError if one is beyond."""
+        beyond = [last for _, last in self.ranges if last > count]
+        if beyond:
             raise UsageError(
-                f"--chapters names chapter {beyond[0] if beyond else '?'}, "
-                f"but the book has {chapters}",
-                remedy="`narrate plan FILE` lists the chapters",
+                f"there is no {noun} {beyond[0]}: the book has {count}",
+                remedy=f"`narrate plan FILE` lists every {noun}",
             )
-        return chosen
+        return tuple(number for number in range(1, count + 1) if number in self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +132,8 @@ class Job:
         Selection.parse(self.chapters)
         if not 0.5 <= self.speed <= 2.0:
             raise UsageError(f"--speed {self.speed} is out of range", remedy="use 0.5 to 2.0")
+        if self.attempts < 1:
+            raise UsageError(f"--attempts {self.attempts} speaks nothing", remedy="use 1 or more")
 
     @property
     def selection(self) -> Selection:

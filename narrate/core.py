@@ -208,6 +208,7 @@ class Take:
     seed: int
     attempt: int
     checks: Mapping[str, object] = field(default_factory=dict)
+    fault: str | None = None
 
     @property
     def duration_s(self) -> float:

@@ -100,6 +100,10 @@ class Backend(Protocol):
         """The rate of all its samples."""
 
     @property
+    def varies(self) -> bool:
+        """Whether another attempt at the same words can come out differently."""
+
+    @property
     def sampling(self) -> Mapping[str, object]:
         """The options that change samples: plain JSON values."""
 

@@ -169,6 +169,7 @@ class PreviewBackend:
 
     name = "preview"
     rate_hz = protocol.RATE_HZ
+    varies = False
 
     def __init__(self, options: SpeechOptions) -> None:
         self._options = options

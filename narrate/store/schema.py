@@ -19,7 +19,7 @@ __all__ = ["Base", "BookRow", "ChapterRow", "ChunkRow", "LeaseRow", "OutputRow",
 class Base(DeclarativeBase):
     """Root of the models; strings are unbounded, integers 64 bits wide."""
 
-    type_annotation_map = {str: Text, int: BigInteger, dict[str, Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {str: Text, str | None: Text, int: BigInteger, dict[str, Any]: JSON}  # noqa: RUF012
 
 
 def _book_id() -> Mapped[str]:
@@ -73,6 +73,7 @@ class ChunkRow(Base):
     end: Mapped[int]
     pause_after_s: Mapped[float]
     take_key: Mapped[str]
+    attempt: Mapped[int]
 
 
 class TakeRow(Base):
@@ -90,6 +91,7 @@ class TakeRow(Base):
     seed: Mapped[int]
     attempt: Mapped[int]
     checks: Mapped[dict[str, Any]]
+    fault: Mapped[str | None]
     created_at: Mapped[float]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from narrate.core import Chunk, Plan, Span
 from narrate.store.database import Database
 from narrate.store.leases import Leases
 from narrate.store.schema import BookRow, ChapterRow, ChunkRow, LeaseRow, OutputRow, TakeRow
-from narrate.store.takes import Takes
+from narrate.store.takes import IN_QUERY, Takes
 
 __all__ = ["Book", "Line", "Output", "Progress", "Store"]
 
@@ -62,6 +63,7 @@ class Line:
     chapter: int
     position: int
     take_key: str
+    attempt: int
     characters: int
     pause_after_s: float
 
@@ -139,8 +141,10 @@ class Store:
 
     # -- plans ----------------------------------------------------------------------------------
 
-    def put_plan(self, book: Book, plan: Plan, keys: Sequence[str]) -> None:
-        """Replace a book's chapters and chunks by those of a plan, with the key of each take."""
+    def put_plan(
+        self, book: Book, plan: Plan, keys: Sequence[str], attempts: Sequence[int]
+    ) -> None:
+        """Replace a book's chapters and chunks by those of a plan, each with its take's key."""
         self.put_book(replace(book, title=plan.title, author=plan.author, language=plan.language))
         with self.database.session() as session:
             for table in (ChapterRow, ChunkRow):
@@ -150,23 +154,43 @@ class Store:
                 for number, title in enumerate(plan.chapter_titles, 1)
             ]
             session.execute(insert(ChapterRow), chapters)
-            chunks = [
-                _chunk_values(book.id, chunk, key)
-                for chunk, key in zip(plan.chunks, keys, strict=True)
-            ]
-            session.execute(insert(ChunkRow), chunks)
+            rows = zip(plan.chunks, keys, attempts, strict=True)
+            while some := list(islice(rows, IN_QUERY)):  # all at once would triple the memory
+                session.execute(insert(ChunkRow), [_chunk_values(book.id, *row) for row in some])
             row = session.get_one(BookRow, book.id)
             row.plan_digest, row.speech_digest = book.plan_digest, book.speech_digest
 
-    def put_keys(self, book: Book, keys: Mapping[int, str]) -> None:
-        """Give the chunks at these positions other takes, as another voice or attempt does."""
+    def put_keys(self, book: Book, keys: Mapping[int, tuple[str, int]]) -> None:
+        """Give the chunks at these positions other takes: (key, attempt) by position."""
         with self.database.session() as session:
             rows = [
-                {"book_id": book.id, "position": position, "take_key": key}
-                for position, key in keys.items()
+                {"book_id": book.id, "position": position, "take_key": key, "attempt": attempt}
+                for position, (key, attempt) in keys.items()
             ]
-            session.execute(update(ChunkRow), rows)
+            if rows:
+                session.execute(update(ChunkRow), rows)
             session.get_one(BookRow, book.id).speech_digest = book.speech_digest
+
+    def spoken_at(self, book_id: str, positions: Iterable[int]) -> dict[int, str]:
+        """Return the words of the chunks at these positions, as the voice gets them."""
+        wanted = list(positions)
+        found: dict[int, str] = {}
+        with self.database.reading() as session:
+            for start in range(0, len(wanted), IN_QUERY):
+                query = select(ChunkRow.position, ChunkRow.spoken).where(
+                    ChunkRow.book_id == book_id,
+                    ChunkRow.position.in_(wanted[start : start + IN_QUERY]),
+                )
+                found.update((position, spoken) for position, spoken in session.execute(query))
+        return found
+
+    def attempts(self, book_id: str) -> dict[str, int]:
+        """Return the attempt of each text of a book that is beyond its first."""
+        query = select(ChunkRow.spoken, ChunkRow.attempt).where(
+            ChunkRow.book_id == book_id, ChunkRow.attempt > 0
+        )
+        with self.database.reading() as session:
+            return {spoken: attempt for spoken, attempt in session.execute(query)}
 
     def chunks(
         self, book_id: str, chapters: Iterable[int] | None = None
@@ -187,6 +211,7 @@ class Store:
             ChunkRow.chapter,
             ChunkRow.position,
             ChunkRow.take_key,
+            ChunkRow.attempt,
             func.length(ChunkRow.spoken),
             ChunkRow.pause_after_s,
         )
@@ -305,7 +330,7 @@ def _of_chapters(query: Select[Any], book_id: str, chapters: Iterable[int] | Non
     return query if chapters is None else query.where(ChunkRow.chapter.in_(list(chapters)))
 
 
-def _chunk_values(book_id: str, chunk: Chunk, key: str) -> dict[str, object]:
+def _chunk_values(book_id: str, chunk: Chunk, key: str, attempt: int) -> dict[str, object]:
     return {
         "book_id": book_id,
         "position": chunk.position,
@@ -316,6 +341,7 @@ def _chunk_values(book_id: str, chunk: Chunk, key: str) -> dict[str, object]:
         "end": chunk.span.end,
         "pause_after_s": chunk.pause_after_s,
         "take_key": key,
+        "attempt": attempt,
     }
 
 

@@ -25,7 +25,7 @@ from narrate.store.schema import ChunkRow, LeaseRow, TakeRow
 __all__ = ["NewTake", "Takes", "Unused"]
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-_IN_QUERY = 500
+IN_QUERY = 500
 _TEMPORARY = ".part"
 _ABANDONED_AFTER_S = 3600
 
@@ -41,6 +41,7 @@ class NewTake:
     seed: int
     attempt: int
     checks: Mapping[str, object]
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Takes:
                 take.seed,
                 take.attempt,
                 take.checks,
+                take.fault,
             )
             for take, path, row in zip(takes, files, values, strict=True)
         ]
@@ -111,8 +113,8 @@ class Takes:
         wanted = list(dict.fromkeys(keys))
         found: dict[str, Take] = {}
         with self.database.reading() as session:
-            for start in range(0, len(wanted), _IN_QUERY):
-                query = select(TakeRow).where(TakeRow.key.in_(wanted[start : start + _IN_QUERY]))
+            for start in range(0, len(wanted), IN_QUERY):
+                query = select(TakeRow).where(TakeRow.key.in_(wanted[start : start + IN_QUERY]))
                 found.update((row.key, self._take(row)) for row in session.scalars(query))
         return found
 
@@ -121,10 +123,22 @@ class Takes:
         wanted = list(dict.fromkeys(keys))
         found: dict[str, str] = {}
         with self.database.reading() as session:
-            for start in range(0, len(wanted), _IN_QUERY):
-                some = wanted[start : start + _IN_QUERY]
+            for start in range(0, len(wanted), IN_QUERY):
+                some = wanted[start : start + IN_QUERY]
                 query = select(TakeRow.key, TakeRow.sha256).where(TakeRow.key.in_(some))
                 found.update((key, sha256) for key, sha256 in session.execute(query))
+        return found
+
+    def faults(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return what was wrong with each take that was stored as a bad one."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, str] = {}
+        with self.database.reading() as session:
+            for start in range(0, len(wanted), IN_QUERY):
+                some = wanted[start : start + IN_QUERY]
+                query = select(TakeRow.key, TakeRow.fault).where(TakeRow.fault.is_not(None))
+                rows = session.execute(query.where(TakeRow.key.in_(some)))
+                found.update((key, fault) for key, fault in rows if fault)
         return found
 
     def damaged(self, keys: Iterable[str], *, thorough: bool) -> dict[str, str]:
@@ -136,8 +150,8 @@ class Takes:
         wanted = list(dict.fromkeys(keys))
         wrong: dict[str, str] = {}
         with self.database.reading() as session:
-            for start in range(0, len(wanted), _IN_QUERY):
-                some = wanted[start : start + _IN_QUERY]
+            for start in range(0, len(wanted), IN_QUERY):
+                some = wanted[start : start + IN_QUERY]
                 query = select(
                     TakeRow.key, TakeRow.path, TakeRow.size_bytes, TakeRow.mtime_ns, TakeRow.sha256
                 )
@@ -150,8 +164,8 @@ class Takes:
         """Forget takes and remove their files; a file that is already gone is no error."""
         dropped = list(keys)
         with self.database.session() as session:
-            for start in range(0, len(dropped), _IN_QUERY):
-                some = dropped[start : start + _IN_QUERY]
+            for start in range(0, len(dropped), IN_QUERY):
+                some = dropped[start : start + IN_QUERY]
                 session.execute(delete(TakeRow).where(TakeRow.key.in_(some)))
         with self.database.failures():
             for key in dropped:
@@ -192,6 +206,7 @@ class Takes:
             row.seed,
             row.attempt,
             row.checks,
+            row.fault,
         )
 
 
@@ -208,6 +223,7 @@ def _values(take: NewTake, path: Path) -> dict[str, object]:
         "seed": take.seed,
         "attempt": take.attempt,
         "checks": dict(take.checks),
+        "fault": take.fault,
         "created_at": time.time(),
     }
 

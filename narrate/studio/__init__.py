@@ -4,9 +4,11 @@ Each step takes a store and a book's id, and can be called again at any time: wh
 found in the store, what is missing is made. Prefect's tasks call these; so can any program.
 """
 
+from narrate.studio.attempts import redo
 from narrate.studio.deliver import Delivered, deliver, finished
-from narrate.studio.plan import Opened, Survey, find_book, plan_book, survey
-from narrate.studio.speak import Report, Speaking, speak
+from narrate.studio.plan import Opened, Survey, find_book, plan_book, require_book, survey
+from narrate.studio.progress import Report, Speaking
+from narrate.studio.speak import speak
 from narrate.studio.stitch import stitch
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "find_book",
     "finished",
     "plan_book",
+    "redo",
+    "require_book",
     "speak",
     "stitch",
     "survey",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ BOOK = "book"
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a run leaves behind: `wav` is None while chapters of the book are still unspoken."""
+    """What a run leaves behind: `wav` is None while chapters of the book are still unspoken.
+
+    `faults` names the chunks whose best take is still a bad one, each with what is wrong.
+    """
 
     book_id: str
     title: str
@@ -34,6 +37,7 @@ class Delivered:
     chapters: tuple[Path, ...]
     of_chapters: int
     audio_s: float
+    faults: tuple[tuple[int, str], ...] = ()
 
     def as_values(self) -> dict[str, Any]:
         """Return the facts as JSON has them."""
@@ -45,6 +49,7 @@ class Delivered:
             "chapters": [str(path) for path in self.chapters],
             "of_chapters": self.of_chapters,
             "audio_s": self.audio_s,
+            "faults": [list(fault) for fault in self.faults],
         }
 
     @classmethod
@@ -58,6 +63,7 @@ class Delivered:
             tuple(Path(path) for path in values["chapters"]),
             values["of_chapters"],
             values["audio_s"],
+            tuple((position, fault) for position, fault in values["faults"]),
         )
 
 
@@ -114,6 +120,15 @@ def _delivered(
         tuple(chapters[number].path for number in sorted(chapters)),
         len(titles),
         sum(output.duration_s for output in chapters.values()),
+        _faults(store, book.id, chapters),
+    )
+
+
+def _faults(store: Store, book_id: str, chapters: Iterable[int]) -> tuple[tuple[int, str], ...]:
+    lines = store.outline(book_id, chapters)
+    faults = store.takes.faults(line.take_key for line in lines)
+    return tuple(
+        (line.position, faults[line.take_key]) for line in lines if line.take_key in faults
     )
 
 

@@ -55,11 +55,18 @@ def speech_digest(backend: Backend, voice: Voice) -> str:
     )
 
 
-def keys_of(spoken: Sequence[str], language: str, backend: Backend, voice: Voice) -> list[str]:
-    """Return the take key of each text, first attempt."""
+def keys_of(
+    spoken: Sequence[str],
+    attempts: Sequence[int],
+    language: str,
+    backend: Backend,
+    voice: Voice,
+) -> list[str]:
+    """Return the take key of each text at its attempt."""
+    digest, sampling = backend.digest, backend.sampling
     return [
-        take_key(words, language, voice.digest, backend.digest, backend.sampling)
-        for words in spoken
+        take_key(words, language, voice.digest, digest, sampling, attempt)
+        for words, attempt in zip(spoken, attempts, strict=True)
     ]
 
 

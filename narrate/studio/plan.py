@@ -168,7 +168,11 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
             plan = text.plan(document, plan_options(job))
             job.selection.of(len(plan.chapter_titles))
             check_language(backend, plan.language)
-            keys = keys_of([c.spoken for c in plan.chunks], plan.language, backend, voice)
+            spoken_texts = [chunk.spoken for chunk in plan.chunks]
+            # An attempt belongs to the words: an edit elsewhere must not bring a bad take back.
+            known = store.attempts(book.id) if book.speech_digest == spoken else {}
+            attempts = [known.get(words, 0) for words in spoken_texts]
+            keys = keys_of(spoken_texts, attempts, plan.language, backend, voice)
             store.put_plan(
                 replace(
                     book,
@@ -178,6 +182,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
                 ),
                 plan,
                 keys,
+                attempts,
             )
         else:
             _rename_takes(store, book, spoken, backend, voice)
@@ -193,9 +198,10 @@ def _rename_takes(store: Store, book: Book, spoken: str, backend: Backend, voice
     Job(**(book.job or {})).selection.of(chapters)
     if book.speech_digest != spoken:
         check_language(backend, book.language)
-        keys = keys_of([c.spoken for c in chunks], book.language, backend, voice)
-        positions = [chunk.position for chunk in chunks]
-        store.put_keys(replace(book, speech_digest=spoken), dict(zip(positions, keys, strict=True)))
+        texts = [chunk.spoken for chunk in chunks]
+        keys = keys_of(texts, [0] * len(texts), book.language, backend, voice)
+        firsts = {chunk.position: (key, 0) for chunk, key in zip(chunks, keys, strict=True)}
+        store.put_keys(replace(book, speech_digest=spoken), firsts)
     store.put_book(replace(book, speech_digest=spoken))
 
 
@@ -215,7 +221,12 @@ def survey(store: Store, job: Job) -> Survey:
         check_language(backend, language)
         selected = job.selection.of(len(titles))
         chunks = [chunk for chunk in chunks if chunk.chapter in set(selected)]
-        keys = keys_of([c.spoken for c in chunks], language, backend, voice)
+        known = (
+            store.attempts(book.id) if book.speech_digest == speech_digest(backend, voice) else {}
+        )
+        texts = [chunk.spoken for chunk in chunks]
+        attempts = [known.get(words, 0) for words in texts]
+        keys = keys_of(texts, attempts, language, backend, voice)
     takes = store.takes.get(keys)
     return Survey(
         title=title,

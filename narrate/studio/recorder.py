@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from narrate.audio.checks import fault_of
 from narrate.audio.takes import encode_take
 from narrate.core import Spoken, Take
 from narrate.store import NewTake, Store
@@ -101,4 +102,5 @@ def _encoded(spoken: Spoken) -> NewTake:
         utterance.seed,
         utterance.attempt,
         spoken.checks,
+        fault_of(spoken),
     )

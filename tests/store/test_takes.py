@@ -77,7 +77,7 @@ def test_clean_removes_what_no_book_uses_and_only_that(store: Store) -> None:
     stray.write_bytes(b"half")
     chunk = Chunk(1, 1, "One.", "One.", Span(0, 4), 0.35)
     plan = Plan("Title", "", "en", ("",), (chunk,), ())
-    store.put_plan(Book("b", Path("/b.txt"), "0", Path("/out/b")), plan, [used.take_key])
+    store.put_plan(Book("b", Path("/b.txt"), "0", Path("/out/b")), plan, [used.take_key], [0])
     found = store.takes.unused()
     assert (found.keys, found.files) == ((unused.take_key,), (stray,))
     assert unused.audio_path.exists() and stray.exists()

@@ -136,7 +136,7 @@ def test_a_selection_speaks_only_its_chapters_and_leaves_the_book_for_later(
 def test_a_selection_beyond_the_book_is_refused_before_anything_is_spoken(
     store: Store, job: Job
 ) -> None:
-    with pytest.raises(UsageError, match="chapter 7, but the book has 2"):
+    with pytest.raises(UsageError, match="no chapter 7: the book has 2"):
         run(store, replace(job, chapters="1,7"))
     assert not list(store.takes.folder.rglob("*.flac"))
 

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("end", sa.BigInteger(), nullable=False),
         sa.Column("pause_after_s", sa.Float(), nullable=False),
         sa.Column("take_key", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.BigInteger(), nullable=False),
     )
     op.create_index("ix_chunks_chapter", "chunks", ["book_id", "chapter"])
     op.create_index("ix_chunks_take_key", "chunks", ["take_key"])
@@ -61,6 +62,7 @@ def upgrade() -> None:
             for name in ("size_bytes", "mtime_ns", "samples", "rate_hz", "seed", "attempt")
         ),
         sa.Column("checks", sa.JSON(), nullable=False),
+        sa.Column("fault", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
     )
     op.create_table(

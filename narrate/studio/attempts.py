@@ -1,0 +1,94 @@
+"""Another try for a take with a fault: the next seed, and in the end the best of all tries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from narrate.audio.checks import severity
+from narrate.config import Job, Selection
+from narrate.core import Voice
+from narrate.errors import BackendError
+from narrate.speech.backend import Backend
+from narrate.store import Book, Line, Store
+from narrate.studio.casting import open_speech
+from narrate.studio.identity import keys_of
+from narrate.studio.plan import require_book
+
+__all__ = ["Attempts", "redo"]
+
+
+def redo(store: Store, book_id: str, chosen: Selection, attempt: int | None = None) -> None:
+    """Give chosen chunks, by position, another attempt: the next one or the one that is named.
+
+    BackendError where the voice says the same words the same way each time. The caller holds the
+    book's lease, and `speak` then finds the new takes missing.
+    """
+    book = require_book(store, book_id)
+    lines = store.outline(book_id)
+    wanted = set(chosen.of(len(lines), "chunk"))
+    backend, voice = open_speech(Job(**(book.job or {})))
+    with closing(backend):
+        if not backend.varies:
+            raise BackendError(
+                f"the {backend.name} voice says the same words the same way each time",
+                where=book_id,
+                remedy="change the text, or speak with another voice",
+            )
+        attempts = Attempts(store, book, backend, voice, 1)
+        attempts.give(
+            {
+                line.position: line.attempt + 1 if attempt is None else attempt
+                for line in lines
+                if line.position in wanted
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How a book's bad takes are tried again: at most `most` attempts, one where none differs."""
+
+    store: Store
+    book: Book
+    backend: Backend
+    voice: Voice
+    most: int
+
+    def next_for(self, lines: Sequence[Line]) -> None:
+        """Give every line whose take has a fault its next attempt, while there is one."""
+        faults = self.store.takes.faults(line.take_key for line in lines)
+        retried = [
+            line for line in lines if line.take_key in faults and line.attempt < self.most - 1
+        ]
+        self.give({line.position: line.attempt + 1 for line in retried})
+
+    def give(self, attempts: dict[int, int]) -> None:
+        """Let the chunks at these positions be spoken at these attempts."""
+        words = self._words(attempts)
+        keys = self._keys(list(words.values()), [attempts[position] for position in words])
+        self.store.put_keys(
+            self.book,
+            {
+                position: (key, attempts[position])
+                for position, key in zip(words, keys, strict=True)
+            },
+        )
+
+    def settle(self, line: Line) -> None:
+        """Keep the best of all attempts at a line for which none was good."""
+        words = self._words([line.position])[line.position]
+        numbers = range(line.attempt + 1)
+        keys = self._keys([words] * len(numbers), numbers)
+        takes = self.store.takes.get(keys)
+        best = min(
+            (key for key in keys if key in takes), key=lambda key: severity(takes[key].fault)
+        )
+        self.store.put_keys(self.book, {line.position: (best, line.attempt)})
+
+    def _words(self, positions: Sequence[int] | dict[int, int]) -> dict[int, str]:
+        return self.store.spoken_at(self.book.id, positions)
+
+    def _keys(self, words: Sequence[str], attempts: Sequence[int]) -> list[str]:
+        return keys_of(words, attempts, self.book.language, self.backend, self.voice)
