@@ -51,16 +51,23 @@ def test_what_cannot_be_a_voice_is_not_kept(home: Path, tmp_path: Path) -> None:
 def test_a_book_in_a_voice_says_nothing_but_what_it_does(
     narrate: Narrate, data: Path, spoken_sample: Path, tiny_checkpoint: Path, attention: str
 ) -> None:
-    words = (data / "short-story.txt", "--voice", spoken_sample, "--voice-text", SAMPLE_WORDS)
-    words += ("--model", tiny_checkpoint, "--attention", attention, "--batch-size", 20)
-    first = narrate(*words, "--frames-per-character", 0.02, "--attempts", 1)
+    words: list[object] = [
+        data / "short-story.txt",
+        "--voice",
+        spoken_sample,
+        "--voice-text",
+        SAMPLE_WORDS,
+    ]
+    words += ["--model", tiny_checkpoint, "--attention", attention, "--batch-size", 20]
+    words += ["--frames-per-character", 0.02, "--attempts", 1]
+    first = narrate(*words)
     said = first.stderr.splitlines()
     assert first.returncode in (0, 9), first.stderr
     assert said[0] == "voice sample: computed and kept"
     assert not [line for line in said if "arning" in line or "SoX" in line or "flash" in line]
     wav = Path(first.stdout.strip().splitlines()[-1])
     assert soundfile.info(wav).duration > 5
-    again = narrate(*words, "--frames-per-character", 0.02, "--attempts", 1)
+    again = narrate(*words)
     assert "computed" not in again.stderr
     assert again.stdout == first.stdout
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -32,7 +33,7 @@ def cloned(
     """Make a job that narrates the short story in the voice of the recording."""
 
     def job(**more) -> Job:
-        given = {
+        given: dict[str, Any] = {
             "document": str(data / "short-story.txt"),
             "out": str(tmp_path / "out"),
             "voice": str(recording),
