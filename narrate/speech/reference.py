@@ -39,6 +39,7 @@ SHORTEST_S, LONGEST_S = 1.0, 60.0
 LONG_S = 30.0
 SILENT_PEAK = 1e-3  # -60 dBFS
 NARROW_HZ = 16_000  # rates below it cut off what makes a voice clear
+_PROGRAMS = ("ffmpeg", "ffprobe")
 _ADVICE = "record 5 to 15 seconds of clear speech"
 
 
@@ -130,11 +131,11 @@ def _decoded(path: Path, content: bytes) -> tuple[NDArray[np.float32], int]:
             most = int((LONGEST_S + 1) * file.samplerate)
             return file.read(most, dtype="float32", always_2d=True), int(file.samplerate)
     except soundfile.LibsndfileError as error:
-        return _by_ffmpeg(path, content, str(error))
+        return _by_ffmpeg(path, str(error))
 
 
-def _by_ffmpeg(path: Path, content: bytes, why: str) -> tuple[NDArray[np.float32], int]:
-    if shutil.which("ffmpeg") is None:
+def _by_ffmpeg(path: Path, why: str) -> tuple[NDArray[np.float32], int]:
+    if not all(map(shutil.which, _PROGRAMS)):
         raise VoiceError(
             "the recording is no audio that this machine can read",
             where=f"{path}: {why}",
@@ -142,8 +143,8 @@ def _by_ffmpeg(path: Path, content: bytes, why: str) -> tuple[NDArray[np.float32
         )
     segments, errors = _pydub()
     try:
-        found = segments.from_file(io.BytesIO(content), duration=LONGEST_S + 1)
-    except (errors.CouldntDecodeError, IndexError, OSError) as error:
+        found = segments.from_file(str(path), duration=LONGEST_S + 1)
+    except (errors.CouldntDecodeError, IndexError, KeyError, OSError) as error:
         raise VoiceError(
             "the recording is no audio",
             where=str(path),

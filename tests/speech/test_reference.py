@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +112,15 @@ def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     samples[100] = np.nan
     soundfile.write(path, samples, RATE_HZ, subtype="FLOAT")
     assert "no numbers" in refusal(path)
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("ffmpeg", "ffprobe"))), reason="needs ffmpeg")
+@pytest.mark.parametrize("ending", ["m4a", "webm"])
+def test_other_formats_are_read_by_ffmpeg(tmp_path: Path, ending: str) -> None:
+    soundfile.write(tmp_path / "me.wav", tone(48_000, 2), 48_000)
+    path = tmp_path / f"me.{ending}"
+    command = ["ffmpeg", "-loglevel", "error", "-i", str(tmp_path / "me.wav"), str(path)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    reference = read_reference(path)
+    assert reference.duration_s == pytest.approx(SECONDS, abs=0.1)
+    assert loudest_hz(reference.samples) == pytest.approx(440, abs=2)
