@@ -30,9 +30,12 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
 
+# torch first, alone and exact: resolved among the rest it can become a newer build with gigabytes
+# of CUDA packages. The tests run the published speech model, tiny, on the CPU.
 $(VENV)/.dev: $(VENV)/.core
 	@echo "Installing the tools for tests and lint into $(VENV) ..."
-	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@$(PIP) install --quiet "$$(grep '^torch==' constraints.txt)"
+	@$(PIP) install --quiet -c constraints.txt -e '.[dev,qwen]'
 	@touch $@
 
 demo: venv ## narrate the sample tutorial with the preview voice

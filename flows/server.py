@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 
 from narrate.config import Settings
 from narrate.errors import BackendError
+from narrate.studio.memory import ALLOCATOR_ENVIRONMENT
 
 __all__ = ["EmbeddedServer", "prefect_server", "prepare_environment"]
 
@@ -57,6 +58,7 @@ class EmbeddedServer:
             environ = dict(os.environ)
             prepare_environment(settings, environ)
             environ.pop("PREFECT_API_URL", None)
+            environ.update(ALLOCATOR_ENVIRONMENT)
             with self.log.open("wb") as log:
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", "narrate.flows.serve", str(listener.fileno())],

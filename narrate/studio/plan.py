@@ -24,6 +24,7 @@ from narrate.studio.identity import (
     plan_options,
     speech_digest,
 )
+from narrate.studio.memory import keep_memory_flat
 
 __all__ = [
     "MANIFEST",
@@ -158,6 +159,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
     `fresh` forgets the takes of the selected chapters, so that they are spoken again. The caller
     holds the book's lease.
     """
+    keep_memory_flat()
     opened = opened or find_book(store, job)
     book, document = opened.book, opened.document
     _check_folder(book, force=job.force)
