@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -137,7 +137,9 @@ class Engine:
         self._scheduler = Scheduler(batch, self._runner.group, self.options.retries)
 
     @torch.inference_mode()
-    def speak(self, utterances: Iterator[Utterance], prompt: VoicePrompt) -> Iterator[Spoken]:
+    def speak(
+        self, utterances: Iterator[Utterance], prompt: VoicePrompt
+    ) -> Generator[Spoken, None, None]:
         """Yield each utterance as soon as it is done; pulls `lookahead` of them ahead.
 
         What cannot be spoken (longer than the context, or never a number) is named in a
@@ -209,6 +211,10 @@ class Engine:
 
     def _finish(self, ended: Ended) -> None:
         job = ended.job
+        if ended.status == Status.FAULTY:
+            self._runner.scrub(ended.slot)
+        if ended.again:
+            return
         if ended.status == Status.FAULTY:
             self._refuse(job.number, job.utterance, "its logits are not numbers (NaN)")
             return

@@ -30,8 +30,9 @@ def language_name(code: str, known: Iterable[str]) -> str:
     `UsageError` lists the languages of the checkpoint where it lacks this one.
     """
     names = {name.lower() for name in known}
-    plain = code.strip().lower().replace("_", "-")
-    name = plain if plain in names else _NAMES.get(plain.partition("-")[0], plain)
+    plain = code.strip().lower()
+    primary = plain.replace("_", "-").partition("-")[0]
+    name = plain if plain in names else _NAMES.get(primary, plain)
     if name in names or name == AUTO:
         return name
     raise UsageError(

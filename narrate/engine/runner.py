@@ -127,6 +127,12 @@ class Runner:
         """The codes of a row that has ended, [frames, groups], a copy on the device."""
         return self.state.book[slot, :frames].clone()
 
+    def scrub(self, slot: int) -> None:
+        """Wipe a slot whose row was not a number: nothing times NaN is NaN."""
+        for cache in self.state.talker:
+            cache.keys[slot].zero_()
+            cache.values[slot].zero_()
+
     def clear(self) -> None:
         """Forget everybody, and the reports that are on their way."""
         self._reports.clear()

@@ -50,12 +50,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A job that left its slot after `frames` frames."""
+    """A job that left its slot after `frames` frames; with `again` it waits for another attempt."""
 
     job: Job
     slot: int
     frames: int
     status: Status
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,10 @@ class Scheduler:
                 continue
             del self._running[slot]
             heapq.heappush(self._free, slot)
-            if status != Status.ENDED and job.attempt < self.retries:
+            again = status != Status.ENDED and job.attempt < self.retries
+            if again:
                 self.add(replace(job, attempt=job.attempt + 1))
-            else:
-                ended.append(Ended(job, slot, progress.frames[slot], status))
+            ended.append(Ended(job, slot, progress.frames[slot], status, again))
         return ended
 
     def evict(self) -> list[Job]:

@@ -13,7 +13,8 @@ from narrate.core import VoicePrompt  # noqa: E402
 from narrate.engine.kernels import Kernels, Rows, Rules  # noqa: E402
 from tests.engine.conftest import CPU, Tiny, cloned, jobs_of, speak_all  # noqa: E402
 
-WORDS = "It is a truth universally acknowledged that a single man must be in want of a wife".split()
+SENTENCE = "It is a truth universally acknowledged that a single man must be in want of"
+WORDS = SENTENCE.split()
 TEXTS = [" ".join(WORDS[n % 7 : n % 7 + 1 + (5 * n) % 11]) + ".!?"[n % 3] for n in range(20)]
 FRAMES = 64
 

@@ -92,6 +92,7 @@ def test_a_runaway_is_tried_again_with_another_seed_and_then_given_up() -> None:
         ((_, tried),) = admit_all(one, tick)
         seeds.append(tried.seed)
         ended = one.retire(Progress(tick, [CAPPED], [9]))
+        assert [e.again for e in ended] == [tick < 2]
     assert len(set(seeds)) == 3
     assert all(0 <= seed < 1 << 63 for seed in seeds)
     assert [(e.status, e.job.attempt, e.frames) for e in ended] == [(CAPPED, 2, 9)]
@@ -101,7 +102,8 @@ def test_a_runaway_is_tried_again_with_another_seed_and_then_given_up() -> None:
 def test_a_row_that_is_not_a_number_is_tried_again_too() -> None:
     one = scheduler(9, slots=1, retries=1)
     admit_all(one)
-    assert one.retire(Progress(0, [FAULTY], [4])) == []
+    (ended,) = one.retire(Progress(0, [FAULTY], [4]))
+    assert (ended.status, ended.slot, ended.again) == (FAULTY, 0, True)
     assert one.waiting == 1
 
 

@@ -1,0 +1,175 @@
+"""The loop around the model: order, refusals, faults and memory; the codec is a stand-in."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from narrate.core import Spoken, Utterance, VoicePrompt  # noqa: E402
+from narrate.engine.engine import Engine, Parts  # noqa: E402
+from narrate.engine.options import EngineOptions  # noqa: E402
+from narrate.engine.sampler import SamplingOptions  # noqa: E402
+from narrate.errors import BackendError, UsageError  # noqa: E402
+from tests.engine.conftest import Tiny, cloned  # noqa: E402
+
+TEXTS = ["Hello there.", "A single man", "in want of a wife, of a wife.", "x", "The end of it."]
+
+
+class Echo:
+    """A codec that gives the codes themselves, so that a test sees what was said."""
+
+    sample_rate, context = 24000, 4
+
+    def __init__(self) -> None:
+        self.held: list[tuple[object, Any]] = []
+
+    def put(self, key: object, codes: Any, context: int = 0) -> None:
+        self.held.append((key, codes[context:].to(torch.int16).flatten().numpy()))
+
+    def flush(self) -> None:
+        pass
+
+    def take(self, wait: bool = False) -> Iterator[tuple[object, Any]]:
+        while self.held:
+            yield self.held.pop(0)
+
+
+def engine(tiny: Tiny, **options: Any) -> Engine:
+    given: dict[str, Any] = {"batch_size": 3, "newcomers": 2, "max_context": 128, "retries": 0}
+    parts = Parts(tiny.model, tiny.ids, SamplingOptions(), Echo())
+    return Engine.of(parts, EngineOptions(**(given | options)))
+
+
+def utterances(count: int = 8, cap: int = 12) -> list[Utterance]:
+    return [
+        Utterance(f"{n}", TEXTS[n % len(TEXTS)], "en", 7 + n, cap + 3 * (n % 4))
+        for n in range(count)
+    ]
+
+
+def said(spoken: Iterator[Spoken]) -> dict[str, bytes]:
+    return {one.utterance.take_key: one.samples.tobytes() for one in spoken}
+
+
+def test_what_is_said_depends_on_nobody_else(tiny: Tiny, voice: VoicePrompt) -> None:
+    """Byte-equal at a fixed batch: three orders, other neighbours, slots and times of admission."""
+    book = utterances(6, cap=5)
+    one = engine(tiny.never_ending())
+    first = said(one.speak(iter(book), voice))
+    assert said(one.speak(iter(book[::-1]), voice)) == first
+    for some in (book[3:4], book[4:] + book[:2]):
+        assert said(one.speak(iter(some), voice)).items() <= first.items()
+    late = engine(tiny.never_ending(), lookahead=1)
+    assert said(late.speak(iter(book), voice)) == first
+
+
+def test_another_seed_says_something_else(tiny: Tiny, voice: VoicePrompt) -> None:
+    one, (utterance,) = engine(tiny), utterances(1)
+    other = replace(utterance, seed=utterance.seed + 1)
+    assert said(one.speak(iter([utterance]), voice)) != said(one.speak(iter([other]), voice))
+
+
+def test_it_pulls_no_further_ahead_than_it_was_told(tiny: Tiny, voice: VoicePrompt) -> None:
+    pulled = itertools.count()
+    source = (one for one in utterances(12, cap=6) if next(pulled) >= 0)
+    spoken = engine(tiny.never_ending(), lookahead=2).speak(source, voice)
+    next(spoken)
+    assert next(pulled) <= 3 + 2 + 2 * 2
+    spoken.close()
+
+
+def test_a_broken_off_call_leaves_nothing_behind(tiny: Tiny, voice: VoicePrompt) -> None:
+    one, book = engine(tiny.never_ending()), utterances(4, cap=4)
+    first = said(one.speak(iter(book), voice))
+    broken = one.speak(iter(book), voice)
+    next(broken)
+    broken.close()
+    assert said(one.speak(iter(book), voice)) == first
+
+
+def test_checks_say_how_it_ended(tiny: Tiny, voice: VoicePrompt) -> None:
+    (capped,) = engine(tiny.never_ending(), retries=2).speak(iter(utterances(1, 4)), voice)
+    assert capped.checks == {"frames": 4, "eos": False, "runaway": True, "retries": 2}
+    assert capped.rate_hz == 24000
+    (ended,) = engine(tiny).speak(iter([Utterance("ends", "Hello.", "en", 3, 60)]), voice)
+    assert ended.checks["eos"] and not ended.checks["runaway"]
+
+
+def test_texts_that_need_more_than_the_context_are_refused_by_number(
+    tiny: Tiny, voice: VoicePrompt
+) -> None:
+    book = [*utterances(2), Utterance("long", "never ending " * 40, "en", 1)]
+    spoken = []
+    with pytest.raises(BackendError, match=r"1 utterances.*number 3 \('never ending"):
+        for one in engine(tiny).speak(iter(book), voice):
+            spoken.append(one.utterance.take_key)
+    assert sorted(spoken) == ["0", "1"]
+
+
+def test_a_prompt_longer_than_the_context_is_refused_too(tiny: Tiny) -> None:
+    voice = cloned(tiny.config, frames=130)
+    with pytest.raises(BackendError, match="number 1"):
+        list(engine(tiny).speak(iter(utterances(1)), voice))
+
+
+def test_a_language_that_the_model_lacks_is_refused(tiny: Tiny, voice: VoicePrompt) -> None:
+    with pytest.raises(UsageError, match="does not speak 'tlh'"):
+        list(engine(tiny).speak(iter([replace(utterances(1)[0], language="tlh")]), voice))
+
+
+def test_a_row_that_is_not_a_number_is_never_yielded(tiny: Tiny, voice: VoicePrompt) -> None:
+    """One text's embedding is poisoned: its neighbours are spoken, it is tried again and named."""
+    text = tiny.model.text.clone()
+    (poisoned,) = tiny.ids.target("Z")
+    text[poisoned] = float("nan")
+    sick = replace(tiny, model=replace(tiny.model, text=text)).never_ending()
+    book = [utterances(1)[0], Utterance("sick", "Z", "en", 1, 8)]
+    spoken = []
+    with pytest.raises(BackendError, match=r"number 2 .*not numbers"):
+        for one in engine(sick, retries=1).speak(iter(book), voice):
+            spoken.append(one.utterance.take_key)
+    assert spoken == ["0"]
+    healthy = said(engine(tiny.never_ending()).speak(iter(book[:1]), voice))
+    assert said(engine(sick).speak(iter(book[:1]), voice)) == healthy
+
+
+def test_out_of_memory_in_the_middle_goes_on_with_a_smaller_batch(
+    tiny: Tiny, voice: VoicePrompt
+) -> None:
+    one = engine(tiny.never_ending(), batch_size=4)
+    kept, frames = one._runner.frame, itertools.count()
+
+    def fail_once() -> None:
+        if next(frames) == 5:
+            raise torch.OutOfMemoryError("no room")
+        kept()
+
+    one._runner.frame = fail_once  # type: ignore[method-assign]
+    assert len(said(one.speak(iter(utterances(5, cap=6)), voice))) == 5
+    assert one.batch_size == 2
+
+
+def test_memory_that_holds_not_even_one_row_is_an_error(tiny: Tiny, voice: VoicePrompt) -> None:
+    one = engine(tiny, batch_size=1)
+
+    def fail() -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    one._runner.frame = fail  # type: ignore[method-assign]
+    with pytest.raises(BackendError, match="single row"):
+        list(one.speak(iter(utterances(1)), voice))
+
+
+def test_options_without_a_meaning_are_refused() -> None:
+    for options in ({"batch_size": 5000}, {"max_context": 1}, {"retries": -1}, {"lookahead": 0}):
+        with pytest.raises(UsageError):
+            EngineOptions(**options)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="precision"):
+        EngineOptions(dtype="int3").precision(torch.device("cpu"))
+    assert EngineOptions().precision(torch.device("cpu")) is torch.float32
