@@ -101,6 +101,13 @@ class Engine:
         """The rate of the samples."""
         return self.parts.decoder.sample_rate
 
+    @property
+    def in_use(self) -> dict[str, str]:
+        """What was chosen: device, precision, kernels and batch."""
+        dtype = str(self.parts.model.codes.dtype).removeprefix("torch.")
+        names = {"device": str(self.device), "dtype": dtype, "kernels": self._computer.kernels.name}
+        return {**names, "batch": str(self.batch_size)}
+
     def _batch_that_fits(self) -> int:
         if self.device.type != "cuda":
             return _CPU_BATCH

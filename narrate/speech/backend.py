@@ -135,6 +135,7 @@ class _Opener(Protocol):
 _BACKENDS: Mapping[str, str] = {
     "preview": "narrate.speech.preview:PreviewBackend",
     "official": "narrate.speech.official:OfficialBackend",
+    "qwen": "narrate.speech.qwen:QwenBackend",
     "remote": "narrate.speech.remote:RemoteBackend",
 }
 
