@@ -1,0 +1,160 @@
+"""A bad take is tried again, a bounded number of times; what stays bad is marked, never hidden."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from narrate import studio
+from narrate.config import Job, Selection
+from narrate.errors import BackendError
+from narrate.store import Store
+from tests.conftest import SAMPLE_WORDS
+from tests.speech.speech_server import RATE_HZ, SpeechServer, say, serving, speak
+from tests.studio.conftest import STORY, run
+
+
+def sound(samples: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples.astype(np.int16), RATE_HZ, format="WAV")
+    return file.getvalue()
+
+
+SILENCE = say(sound(np.zeros(2 * RATE_HZ)), "audio/wav")
+BLIP = say(sound(1000 * np.ones(RATE_HZ // 20)), "audio/wav")
+
+
+@pytest.fixture
+def server():
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def job(story: Path, tmp_path: Path, spoken_sample: Path, server: SpeechServer) -> Job:
+    recording = shutil.copy(spoken_sample, tmp_path / "me.wav")
+    return Job(
+        str(story),
+        str(tmp_path / "out"),
+        voice=str(recording),
+        voice_text=SAMPLE_WORDS,
+        backend="remote",
+        server=server.url,
+    )
+
+
+@pytest.fixture
+def words(store: Store, job: Job) -> str:
+    """Return the words of one chunk in the middle of the book."""
+    plan = studio.plan_book(store, job)
+    return store.chunks(plan.id)[3][0].spoken
+
+
+def test_a_take_that_is_bad_once_is_spoken_again_and_nobody_hears_of_it(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [SILENCE]
+    made = run(store, job)
+    assert made.faults == () and made.wav
+    assert server.texts().count(words) == 2
+    assert max(server.texts().count(other) for other in server.texts() if other != words) == 1
+
+
+def test_a_take_that_stays_bad_is_tried_as_often_as_asked_and_named(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [SILENCE] * 9
+    made = run(store, replace(job, attempts=4))
+    assert server.texts().count(words) == 4
+    assert made.faults == ((4, "silent"),)
+    assert made.wav and made.wav.exists()
+
+
+def test_of_several_bad_takes_the_best_is_kept(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [BLIP, SILENCE, BLIP]
+    made = run(store, job)
+    assert made.faults == ((4, "silent"),)
+
+
+def test_a_marked_chunk_is_not_tried_again_by_a_rerun(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [SILENCE] * 3
+    first = run(store, job)
+    asked = len(server.texts())
+    assert run(store, job) == first
+    assert studio.finished(store, job) == first
+    assert len(server.texts()) == asked
+
+
+def test_more_attempts_than_before_go_on_where_the_last_ended(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [SILENCE] * 2
+    assert run(store, replace(job, attempts=2)).faults
+    assert run(store, replace(job, attempts=3)).faults == ()
+    assert server.texts().count(words) == 3
+
+
+def test_redo_speaks_the_chosen_chunks_and_only_those(
+    store: Store, job: Job, server: SpeechServer
+) -> None:
+    made = run(store, job)
+    before = dict(enumerate((key for _, key in store.chunks(made.book_id)), 1))
+    server.asked.clear()
+    studio.redo(store, made.book_id, Selection.parse("2,4-5"))
+    run(store, job)
+    after = dict(enumerate((key for _, key in store.chunks(made.book_id)), 1))
+    assert {n for n in before if before[n] != after[n]} == {2, 4, 5}
+    assert len(server.texts()) == 3
+
+
+def test_what_was_redone_survives_an_edit_elsewhere(
+    store: Store, job: Job, story: Path, server: SpeechServer
+) -> None:
+    made = run(store, job)
+    studio.redo(store, made.book_id, Selection.parse("2"))
+    run(store, job)
+    (_, kept) = store.chunks(made.book_id)[1]
+    server.asked.clear()
+    story.write_text(STORY.replace("Nobody sat in it.", "Nobody sat in it. The oars were wet."))
+    run(store, job)
+    assert store.chunks(made.book_id)[1][1] == kept
+    assert len(server.texts()) <= 2
+
+
+def test_redo_to_a_named_attempt_brings_an_earlier_take_back(
+    store: Store, job: Job, server: SpeechServer
+) -> None:
+    made = run(store, job)
+    (_, first) = store.chunks(made.book_id)[1]
+    studio.redo(store, made.book_id, Selection.parse("2"))
+    run(store, job)
+    server.asked.clear()
+    studio.redo(store, made.book_id, Selection.parse("2"), attempt=0)
+    run(store, job)
+    assert store.chunks(made.book_id)[1][1] == first
+    assert server.texts() == []
+
+
+def test_redo_is_refused_where_the_voice_cannot_say_it_otherwise(
+    store: Store, story: Path, tmp_path: Path
+) -> None:
+    made = run(store, Job(str(story), str(tmp_path / "out")))
+    with pytest.raises(BackendError, match="same way each time"):
+        studio.redo(store, made.book_id, Selection.parse("1"))
+
+
+def test_a_server_that_speaks_well_leaves_no_fault(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [speak]
+    assert run(store, job).faults == ()
