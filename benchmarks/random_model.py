@@ -79,7 +79,7 @@ def random_folder(folder: Path, size: str) -> None:
         tensors[f"decoder.{name}"] = values
         return torch.from_numpy(values)
 
-    _build(note, read_codec_config(inner), torch.float32)
+    _build(note, read_codec_config(inner), [torch.float32] * 4)
     save_file(tensors, inner / "model.safetensors")
 
 

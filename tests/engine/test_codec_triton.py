@@ -5,16 +5,14 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
-pytest.importorskip("triton", reason="triton is not installed: its kernels are not compared")
 import torch
 
-from narrate.engine.codec.fast_wave import FAST
+from narrate.engine.codec.codec import choose_waves
 from narrate.engine.codec.wave import PLAIN
 from narrate.engine.codec.weights import Conv, NextBlock, Snake
+from tests.engine.interpreted import DEVICE
 
-CUDA = torch.cuda.is_available()
-DEVICE = torch.device("cuda" if CUDA else "cpu")
-
+FAST = choose_waves("triton")
 FRAMES, STEPS_A_FRAME = 6, 25
 TIME = FRAMES * STEPS_A_FRAME
 
@@ -50,8 +48,8 @@ def test_depthwise_with_its_norm() -> None:
         depthwise=normal(7, 20),
         depthwise_bias=normal(20),
         norm=(normal(20), normal(20)),
-        widen=(unused, unused),
-        narrow=(unused, unused),
+        widen=Conv(unused, unused),
+        narrow=Conv(unused, unused),
     )
     x = normal(40, 20)
     assert (FAST.depthwise(x, block) - PLAIN.depthwise(x, block)).abs().max() < 1e-4

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
-pytest.importorskip("triton", reason="triton is not installed: its kernels are not compared")
 import torch
 
 from narrate.engine.kernels import (
@@ -19,9 +18,7 @@ from narrate.engine.kernels import (
     Rules,
     plain,
 )
-
-CUDA = torch.cuda.is_available()
-DEVICE = torch.device("cuda" if CUDA else "cpu")
+from tests.engine.interpreted import CUDA, DEVICE
 
 FAST = Kernels.choose(DEVICE, "triton")
 TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 2e-2}

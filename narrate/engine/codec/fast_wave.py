@@ -20,6 +20,13 @@ _TO_WHOLE = tl.constexpr(12582912.0)  # 1.5 * 2**23: added and taken away, it le
 
 
 @triton.jit
+def _narrow(x, kind: tl.constexpr):
+    if kind == tl.float16:
+        x = tl.minimum(tl.maximum(x, -65504.0), 65504.0)
+    return x.to(kind)
+
+
+@triton.jit
 def _conv_kernel(
     x, weight, bias, add, rate, gain, live, raw, bent, time, steps_a_frame,
     TAPS: tl.constexpr, DILATION: tl.constexpr, IN: tl.constexpr, OUT: tl.constexpr,
@@ -52,7 +59,8 @@ def _conv_kernel(
                 weight + (tap * OUT + column)[:, None] * IN + channel[None],
                 mask=real[:, None] & fits, other=0.0,
             )  # fmt: skip
-        sums = tl.dot(a, w.trans(), sums, input_precision="ieee")
+        # fp32 by three products of its upper and lower halves; 16 bits as they are.
+        sums = tl.dot(a, w.trans(), sums, input_precision="tf32x3")
     sums += tl.load(bias + column, mask=real, other=0.0)[None]
     to = at[:, None] * OUT + column[None]
     inside = (at < time)[:, None] & real[None]
@@ -60,14 +68,14 @@ def _conv_kernel(
         sums += tl.load(add + to, mask=inside, other=0.0).to(tl.float32)
     kind = bent.dtype.element_ty
     if KEEP:
-        tl.store(raw + to, sums.to(kind), mask=inside)
+        tl.store(raw + to, _narrow(sums, kind), mask=inside)
     if SNAKE:
         turn = tl.sin(sums * tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None])
         sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * turn * turn
     if LIVE:
         sums *= tl.load(live + at // steps_a_frame, mask=at < time, other=0)[:, None].to(tl.float32)
     if SNAKE or LIVE:
-        tl.store(bent + to, sums.to(kind), mask=inside)
+        tl.store(bent + to, _narrow(sums, kind), mask=inside)
 
 
 def _depth(wide: int) -> int:
@@ -80,8 +88,10 @@ def _columns(out: int) -> int:
     return next((columns for columns in (128, 64, 32) if out % columns == 0), 16)
 
 
-def _tile(taps: int, wide: int, out: int) -> tuple[int, int, int, int, int]:
+def _tile(size: int, wide: int, out: int) -> tuple[int, int, int, int, int]:
     """Times, columns, channels a step, warps, stages: by measurement (docs/log.md)."""
+    if size == 4:
+        return 128, min(_columns(out), 64), min(_depth(wide), 32), 8, 3
     if out == 96:
         return 128, 128, 32, 8, 4
     return 128, _columns(out), _depth(wide), 8, 4
@@ -98,10 +108,11 @@ def conv(
     """See `wave.plain_conv`; x is contiguous."""
     taps, out, wide = conv.weight.shape
     shape = (len(x) * conv.steps, out // conv.steps)
-    raw = torch.empty(shape, dtype=x.dtype, device=x.device) if keep else x
     plain = snake is None and live is None
-    bent = raw if plain else torch.empty(shape, dtype=x.dtype, device=x.device)
-    times, columns, depth, warps, stages = _tile(taps, wide, out)
+    bent = torch.empty(shape, dtype=conv.out, device=x.device)
+    raw = bent if plain or not keep else torch.empty_like(bent)
+    keep = keep or plain
+    times, columns, depth, warps, stages = _tile(x.element_size(), wide, out)
     _conv_kernel[(triton.cdiv(len(x), times) * triton.cdiv(out, columns),)](
         x, conv.weight, conv.bias, x if add is None else add,
         conv.bias if snake is None else snake.rate, conv.bias if snake is None else snake.gain,

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from narrate.engine.codec.wave import Waves
 from narrate.engine.codec.weights import CodecWeights
 from narrate.engine.kernels import Kernels, Rotary
-from narrate.engine.kernels.plain import rms_norm, rotate
+from narrate.engine.kernels.plain import rotate
 
 __all__ = ["Places", "latents"]
 
@@ -37,20 +37,20 @@ def latents(
     live = (places.utterance >= 0)[:, None]
     groups = torch.arange(config.quantizers, device=codes.device)
     x = weights.tables[groups, codes.long()].sum(1)
-    x = (x * live).to(weights.pre.weight.dtype)
-    x, _ = waves.conv(x, weights.pre)
-    # The stream that the layers add to is fp32: eight layers of bf16 sums would be heard.
-    x = F.linear(x, *weights.enter).float()
+    x, _ = waves.conv(x * live, weights.pre)
+    x, _ = waves.conv(x, weights.enter)
     position = places.position.long()
     rotary = Rotary.table(len(codes), config.head_dim, config.rope_theta, codes.device)
     cos, sin = rotary.cos[position][:, None], rotary.sin[position][:, None]
     seen = _seen(places, config.window)
     for layer in weights.layers:
-        qkv = kernels.norm_linear(x, layer.norm, layer.qkv)
-        kernels.add_linear(x, _attend(qkv, cos, sin, seen, config.heads), layer.out)
-        hidden = kernels.norm_swiglu(x, layer.mlp_norm, layer.gate_up)
-        kernels.add_linear(x, hidden, layer.down)
-    return F.linear(rms_norm(x, weights.norm).to(weights.pre.weight.dtype), *weights.leave)
+        qkv, _ = waves.conv(kernels.rms_norm(x, layer.norm), layer.qkv)
+        heard = _attend(qkv, cos, sin, seen, config.heads)
+        x, _ = waves.conv(heard, layer.out, None, x)
+        both, _ = waves.conv(kernels.rms_norm(x, layer.mlp_norm), layer.gate_up)
+        gate, up = both.chunk(2, -1)
+        x, _ = waves.conv(F.silu(gate) * up, layer.down, None, x)
+    return waves.conv(kernels.rms_norm(x, weights.norm), weights.leave)[0]
 
 
 def _seen(places: Places, window: int) -> Tensor:
@@ -65,7 +65,7 @@ def _seen(places: Places, window: int) -> Tensor:
 
 def _attend(qkv: Tensor, cos: Tensor, sin: Tensor, seen: Tensor, heads: int) -> Tensor:
     q, k, v = qkv.view(len(qkv), 3, heads, -1).unbind(1)
-    q, k = (rotate(part.float(), cos, sin).to(qkv.dtype) for part in (q, k))
+    q, k = (rotate(part, cos, sin) for part in (q, k))
     window = seen.shape[2]
     q, k, v = (part.view(-1, window, heads, part.shape[-1]) for part in (q, k, v))
     k, v = (torch.cat((F.pad(p, (0, 0, 0, 0, 0, 0, 1, 0))[:-1], p), 1) for p in (k, v))

@@ -39,24 +39,29 @@ def plain_conv(
 ) -> tuple[Tensor, Tensor]:
     """A causal convolution of x [time, in], with zeros before the beginning.
 
-    Returns (raw, bent), [time * steps, out] each. raw is the result plus `add`; bent is the snake
-    of raw, times live where that is given ([frames], 0 or 1, each for as many steps as time has a
-    frame). Without a snake bent is raw itself times live. With `keep` off raw may be anything.
+    Returns (raw, bent), [time * steps, out] each, of type conv.out. raw is the result plus `add`;
+    bent is the snake of raw, times live where that is given ([frames], 0 or 1, each for as many
+    steps as time has a frame). Without a snake bent is raw itself times live. With `keep` off raw
+    may be anything.
     """
     reach = (conv.weight.shape[0] - 1) * conv.dilation
     row = F.pad(x.T[None], (reach, 0))
     bias = conv.bias.to(x.dtype)
     y = F.conv1d(row, conv.weight.permute(1, 2, 0), bias, dilation=conv.dilation)[0].T
-    raw = y.reshape(len(x) * conv.steps, -1)
+    raw = y.reshape(len(x) * conv.steps, -1).float()
     if add is not None:
         raw = raw + add
     bent = raw
     if snake is not None:
-        wide = raw.float()
-        bent = (wide + snake.gain * (wide * snake.rate).sin().square()).to(raw.dtype)
+        bent = raw + snake.gain * (raw * snake.rate).sin().square()
     if live is not None:
         bent = bent * _by_step(live, bent)
-    return raw, bent
+    return _narrow(raw, conv.out), _narrow(bent, conv.out)
+
+
+def _narrow(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Of this type, and never infinite: 16-bit floats of 11 digits end at 65504."""
+    return x.clamp(-65504.0, 65504.0).to(dtype) if dtype == torch.float16 else x.to(dtype)
 
 
 def _by_step(live: Tensor, x: Tensor) -> Tensor:
@@ -88,8 +93,8 @@ def sound(weights: CodecWeights, waves: Waves, x: Tensor, live: Tensor) -> Tenso
     x = torch.where(live[:, None] > 0, x, 0.0)
     for up in weights.ups:
         _, x = waves.conv(x, up.up, live, keep=False)
-        wide = F.gelu(F.linear(waves.depthwise(x, up), *up.widen))
-        x = (x + F.linear(wide, *up.narrow)) * _by_step(live, x)
+        wide, _ = waves.conv(waves.depthwise(x, up), up.widen)
+        _, x = waves.conv(F.gelu(wide), up.narrow, live, x, keep=False)
     before = [block.before for block in weights.blocks] + [weights.after]
     _, bent = waves.conv(x, weights.first, live, None, before[0], keep=False)
     for block, after in zip(weights.blocks, before[1:], strict=True):

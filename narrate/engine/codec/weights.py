@@ -8,8 +8,8 @@ its result, so there is one kind of convolution only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,12 +27,16 @@ Get = Callable[..., Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Conv:
-    """A causal convolution: weight [taps, steps * out, in], bias fp32 [steps * out]."""
+    """A causal convolution: weight [taps, steps * out, in], bias fp32 [steps * out].
+
+    Its result is of type `out`. With one tap it is a product.
+    """
 
     weight: Tensor
     bias: Tensor
     dilation: int = 1
     steps: int = 1
+    out: torch.dtype = torch.float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +52,11 @@ class Layer:
     """A transformer layer; its two layer scales are folded into `out` and `down`."""
 
     norm: Norm
-    qkv: Tensor
-    out: Tensor
+    qkv: Conv
+    out: Conv
     mlp_norm: Norm
-    gate_up: Tensor
-    down: Tensor
+    gate_up: Conv
+    down: Conv
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +67,8 @@ class NextBlock:
     depthwise: Tensor
     depthwise_bias: Tensor
     norm: tuple[Tensor, Tensor]
-    widen: tuple[Tensor, Tensor]
-    narrow: tuple[Tensor, Tensor]
+    widen: Conv
+    narrow: Conv
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +97,10 @@ class CodecWeights:
     config: CodecConfig
     tables: Tensor
     pre: Conv
-    enter: tuple[Tensor, Tensor]
+    enter: Conv
     layers: tuple[Layer, ...]
     norm: Norm
-    leave: tuple[Tensor, Tensor]
+    leave: Conv
     ups: tuple[NextBlock, ...]
     first: Conv
     blocks: tuple[Block, ...]
@@ -105,9 +109,12 @@ class CodecWeights:
 
 
 def load_codec(
-    folder: Path, config: CodecConfig, device: torch.device, dtype: torch.dtype
+    folder: Path, config: CodecConfig, device: torch.device, dtypes: Sequence[torch.dtype]
 ) -> CodecWeights:
-    """Read the weights of a `speech_tokenizer` folder; `BackendError` names a tensor at fault."""
+    """Read the weights of a `speech_tokenizer` folder; `BackendError` names a tensor at fault.
+
+    `dtypes` has one type for each level of the wave decoder; what comes before them is fp32.
+    """
     path = folder / "model.safetensors"
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
@@ -122,7 +129,7 @@ def load_codec(
                     raise _unfit(f"{name} is {list(found.shape)} instead of {list(shape)}", path)
                 return found
 
-            return _build(get, config, dtype)
+            return _build(get, config, dtypes)
     except (OSError, SafetensorError) as error:
         raise BackendError(
             "the speech decoder's weights cannot be read",
@@ -140,26 +147,26 @@ def _unfit(fault: str, path: Path) -> BackendError:
 
 
 @torch.no_grad()
-def _build(get: Get, config: CodecConfig, dtype: torch.dtype) -> CodecWeights:
+def _build(get: Get, config: CodecConfig, dtypes: Sequence[torch.dtype]) -> CodecWeights:
     c = config
     stack = "pre_transformer."
-    width = c.latent
-    ups = tuple(_next_block(get, f"upsample.{i}.", width, r, dtype) for i, r in enumerate(c.ratios))
-    final = c.wave_dim // 2 ** len(c.rates)
     count = len(c.rates)
+    last = count + 2
+    final = c.wave_dim // 2**count
+    first = _conv(get, "decoder.0.conv.", (c.latent, c.wave_dim, 7))
     return CodecWeights(
         config=c,
         tables=_tables(get, c),
-        pre=_conv(get, "pre_conv.conv.", c.codebook_dim, c.latent, 3, dtype),
-        enter=_linear(get, f"{stack}input_proj.", c.latent, c.hidden, dtype),
-        layers=tuple(_layer(get, f"{stack}layers.{i}.", c, dtype) for i in range(c.layers)),
+        pre=_conv(get, "pre_conv.conv.", (c.codebook_dim, c.latent, 3)),
+        enter=_linear(get, f"{stack}input_proj.", c.latent, c.hidden),
+        layers=tuple(_layer(get, f"{stack}layers.{i}.", c) for i in range(c.layers)),
         norm=Norm(get(f"{stack}norm.weight", c.hidden), c.eps),
-        leave=_linear(get, f"{stack}output_proj.", c.hidden, c.latent, dtype),
-        ups=ups,
-        first=_conv(get, "decoder.0.conv.", c.latent, c.wave_dim, 7, dtype),
-        blocks=tuple(_block(get, i, c, dtype) for i in range(count)),
+        leave=_linear(get, f"{stack}output_proj.", c.hidden, c.latent),
+        ups=tuple(_next_block(get, f"upsample.{i}.", c.latent, r) for i, r in enumerate(c.ratios)),
+        first=replace(first, out=dtypes[0]),
+        blocks=tuple(_block(get, i, c, dtypes) for i in range(count)),
         after=_snake(get, f"decoder.{count + 1}.", final),
-        last=_conv(get, f"decoder.{count + 2}.conv.", final, 1, 7, dtype),
+        last=_conv(get, f"decoder.{last}.conv.", (final, 1, 7), dtypes[-1]),
     )
 
 
@@ -177,26 +184,40 @@ def _tables(get: Get, c: CodecConfig) -> Tensor:
     return torch.stack(tables)
 
 
-def _linear(get: Get, name: str, wide: int, out: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    weight, bias = get(f"{name}weight", out, wide), get(f"{name}bias", out)
-    return weight.to(dtype), bias.to(dtype)
+def _product(weight: Tensor, bias: Tensor | None = None) -> Conv:
+    return Conv(weight[None].contiguous(), weight.new_zeros(len(weight)) if bias is None else bias)
+
+
+def _linear(get: Get, name: str, wide: int, out: int) -> Conv:
+    return _product(get(f"{name}weight", out, wide), get(f"{name}bias", out))
 
 
 def _conv(
-    get: Get, name: str, wide: int, out: int, taps: int, dtype: torch.dtype, dilation: int = 1
+    get: Get,
+    name: str,
+    sizes: tuple[int, int, int],
+    dtype: torch.dtype = torch.float32,
+    dilation: int = 1,
 ) -> Conv:
-    weight = get(f"{name}weight", out, wide, taps).permute(2, 0, 1)
-    return Conv(weight.to(dtype).contiguous(), get(f"{name}bias", out), dilation)
+    """A convolution of (in, out, taps) as the checkpoint has it, [out, in, taps]."""
+    wide, out, taps = sizes
+    weight = get(f"{name}weight", out, wide, taps).permute(2, 0, 1).to(dtype)
+    return Conv(weight.contiguous(), get(f"{name}bias", out), dilation, out=dtype)
 
 
 def _upsampling(
-    get: Get, name: str, wide: int, out: int, stride: int, taps: int, dtype: torch.dtype
+    get: Get,
+    name: str,
+    sizes: tuple[int, int, int],
+    stride: int,
+    dtype: torch.dtype = torch.float32,
 ) -> Conv:
     """A transposed convolution of `taps` * stride; the newest input belongs to the last tap."""
+    wide, out, taps = sizes
     weight = get(f"{name}weight", wide, out, taps * stride).view(wide, out, taps, stride)
     weight = weight.permute(2, 3, 1, 0).flip(0).reshape(taps, stride * out, wide)
     bias = get(f"{name}bias", out).repeat(stride)
-    return Conv(weight.to(dtype).contiguous(), bias, steps=stride)
+    return Conv(weight.to(dtype).contiguous(), bias, steps=stride, out=dtype)
 
 
 def _snake(get: Get, name: str, width: int) -> Snake:
@@ -204,7 +225,7 @@ def _snake(get: Get, name: str, width: int) -> Snake:
     return Snake(get(f"{name}alpha", width).exp(), gain)
 
 
-def _layer(get: Get, name: str, c: CodecConfig, dtype: torch.dtype) -> Layer:
+def _layer(get: Get, name: str, c: CodecConfig) -> Layer:
     heads = c.heads * c.head_dim
     attention, mlp = f"{name}self_attn.", f"{name}mlp."
     qkv = [get(f"{attention}{part}_proj.weight", heads, c.hidden) for part in "qkv"]
@@ -213,44 +234,45 @@ def _layer(get: Get, name: str, c: CodecConfig, dtype: torch.dtype) -> Layer:
     down = get(f"{mlp}down_proj.weight", c.hidden, c.inner)
     return Layer(
         norm=Norm(get(f"{name}input_layernorm.weight", c.hidden), c.eps),
-        qkv=torch.cat(qkv).to(dtype),
-        out=(get(f"{name}self_attn_layer_scale.scale", c.hidden)[:, None] * out).to(dtype),
+        qkv=_product(torch.cat(qkv)),
+        out=_product(get(f"{name}self_attn_layer_scale.scale", c.hidden)[:, None] * out),
         mlp_norm=Norm(get(f"{name}post_attention_layernorm.weight", c.hidden), c.eps),
-        gate_up=torch.cat(halves).to(dtype),
-        down=(get(f"{name}mlp_layer_scale.scale", c.hidden)[:, None] * down).to(dtype),
+        gate_up=_product(torch.cat(halves)),
+        down=_product(get(f"{name}mlp_layer_scale.scale", c.hidden)[:, None] * down),
     )
 
 
-def _next_block(get: Get, name: str, width: int, ratio: int, dtype: torch.dtype) -> NextBlock:
+def _next_block(get: Get, name: str, width: int, ratio: int) -> NextBlock:
     own = f"{name}1."
     gamma = get(f"{own}gamma", width)
     narrow = get(f"{own}pwconv2.weight", width, 4 * width)
     return NextBlock(
-        up=_upsampling(get, f"{name}0.conv.", width, width, ratio, 1, dtype),
+        up=_upsampling(get, f"{name}0.conv.", (width, width, 1), ratio),
         depthwise=get(f"{own}dwconv.conv.weight", width, 1, 7)[:, 0].T.contiguous(),
         depthwise_bias=get(f"{own}dwconv.conv.bias", width),
         norm=(get(f"{own}norm.weight", width), get(f"{own}norm.bias", width)),
-        widen=_linear(get, f"{own}pwconv1.", width, 4 * width, dtype),
-        narrow=(
-            (gamma[:, None] * narrow).to(dtype),
-            (gamma * get(f"{own}pwconv2.bias", width)).to(dtype),
-        ),
+        widen=_linear(get, f"{own}pwconv1.", width, 4 * width),
+        narrow=_product(gamma[:, None] * narrow, gamma * get(f"{own}pwconv2.bias", width)),
     )
 
 
-def _block(get: Get, index: int, c: CodecConfig, dtype: torch.dtype) -> Block:
+def _block(get: Get, index: int, c: CodecConfig, dtypes: Sequence[torch.dtype]) -> Block:
     name = f"decoder.{index + 1}.block."
+    dtype, following = dtypes[index], dtypes[min(index + 1, len(dtypes) - 1)]
     wide, out = c.wave_dim // 2**index, c.wave_dim // 2 ** (index + 1)
     units = []
     for number, dilation in enumerate(DILATIONS, start=2):
         own = f"{name}{number}."
+        point = _conv(get, f"{own}conv2.conv.", (out, out, 1), dtype)
         units.append(
             Unit(
                 before=_snake(get, f"{own}act1.", out),
-                wide=_conv(get, f"{own}conv1.conv.", out, out, 7, dtype, dilation),
+                wide=_conv(get, f"{own}conv1.conv.", (out, out, 7), dtype, dilation),
                 between=_snake(get, f"{own}act2.", out),
-                point=_conv(get, f"{own}conv2.conv.", out, out, 1, dtype),
+                point=point,
             )
         )
-    up = _upsampling(get, f"{name}1.conv.", wide, out, c.rates[index], 2, dtype)
+    up = _upsampling(get, f"{name}1.conv.", (wide, out, 2), c.rates[index], dtype)
+    # The last result of a level is what the next one reads.
+    units[-1] = replace(units[-1], point=replace(units[-1].point, out=following))
     return Block(_snake(get, f"{name}0.", wide), up, tuple(units))

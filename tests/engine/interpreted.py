@@ -1,0 +1,32 @@
+"""Triton for the tests: the card where there is one, else Triton's interpreter on the CPU.
+
+Import this before anything that imports triton.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import torch
+
+__all__ = ["CUDA", "DEVICE"]
+
+CUDA = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if CUDA else "cpu")
+
+if not CUDA:
+    os.environ["TRITON_INTERPRET"] = "1"  # read when triton is first imported
+pytest.importorskip("triton", reason="triton is not installed: its kernels are not compared")
+if not CUDA:
+    from triton.runtime import interpreter
+
+    patch_tensor = interpreter._patch_lang_tensor
+
+    def patch_with_index(tensor: Any, scope: Any) -> None:
+        """NOTE: from numpy 2.4 on int() refuses the one-element arrays of Triton 3.6 and older."""
+        patch_tensor(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.item()))
+
+    interpreter._patch_lang_tensor = patch_with_index

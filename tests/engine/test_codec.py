@@ -1,0 +1,147 @@
+"""Our decoder is the published decoder: same samples, whatever the neighbours and the past."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("safetensors", reason="safetensors is not installed")
+if find_spec("qwen_tts") is None:  # it is loaded through its one door below
+    pytest.skip("qwen-tts is not installed", allow_module_level=True)
+
+import numpy as np
+import torch
+
+from narrate.engine.codec import Codec, read_codec_config
+from narrate.engine.codec.codec import Samples
+from narrate.errors import BackendError
+from narrate.speech.published import load_published
+from tests.checkpoints import make_checkpoint
+
+CPU = torch.device("cpu")
+FRAMES = 160  # a pass, shorter than the longest utterance here
+CLOSE = 1e-4
+LENGTHS = (30, 1, 9, 61, 190)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("checkpoint")) / "speech_tokenizer"
+
+
+@pytest.fixture(scope="module")
+def codec(folder: Path) -> Codec:
+    return Codec(folder, CPU, torch.float32, FRAMES)
+
+
+@pytest.fixture(scope="module")
+def published(folder: Path) -> Any:
+    load_published()
+    from qwen_tts.core import Qwen3TTSTokenizerV2Model
+
+    return Qwen3TTSTokenizerV2Model.from_pretrained(folder, dtype=torch.float32).eval().decoder
+
+
+def codes_of(frames: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(frames)
+    return torch.randint(0, 2048, (frames, 16), generator=generator, dtype=torch.int32)
+
+
+def whole(published: Any, codes: torch.Tensor) -> np.ndarray[Any, Any]:
+    """All frames in one forward pass: no pieces, so no approximation at their seams."""
+    with torch.inference_mode():
+        return np.asarray(published(codes.T[None].long())[0, 0].numpy())
+
+
+def far(samples: Samples, wanted: np.ndarray[Any, Any]) -> float:
+    assert samples.dtype == np.int16
+    assert len(samples) == len(wanted)
+    return float(np.abs(samples / 32767 - wanted).max(initial=0.0))
+
+
+def test_samples_are_those_of_the_published_decoder(codec: Codec, published: Any) -> None:
+    codes = [codes_of(length) for length in LENGTHS]
+    for samples, one in zip(codec.decode(codes), codes, strict=True):
+        assert far(samples, whole(published, one)) < CLOSE
+
+
+def test_the_frames_before_are_heard_and_not_decoded(codec: Codec, published: Any) -> None:
+    past, codes = codes_of(40), codes_of(50)
+    both = torch.cat((past, codes))
+    wanted = whole(published, both)[40 * codec.samples_per_frame :]
+    (samples,) = codec.decode([both], context=40)
+    assert far(samples, wanted) < CLOSE
+    (alone,) = codec.decode([codes])
+    assert far(alone, wanted) > 10 * CLOSE, "the past should matter, or this proves nothing"
+
+
+def test_what_is_further_back_than_the_context_cannot_be_heard(codec: Codec) -> None:
+    codes = codes_of(codec.context + 5)
+    (long,) = codec.decode([torch.cat((codes_of(20), codes))], context=codec.context + 20)
+    (short,) = codec.decode([codes], context=codec.context)
+    assert np.abs(long.astype(int) - short).max() <= 1
+
+
+def test_neighbours_and_order_change_nothing(codec: Codec) -> None:
+    codes = [codes_of(length) for length in LENGTHS]
+    forth = codec.decode(codes)
+    back = codec.decode(codes[::-1])[::-1]
+    for a, b in zip(forth, back, strict=True):
+        assert np.abs(a.astype(int) - b).max(initial=0) <= 1
+
+
+def test_utterances_arrive_whole_and_by_their_keys(codec: Codec) -> None:
+    codec.put("long", codes_of(200))
+    codec.put("nothing", codes_of(7), context=7)
+    codec.put("short", codes_of(3))
+    codec.flush()
+    arrived = dict(codec.take(wait=True))
+    rate = codec.samples_per_frame
+    lengths = {key: len(samples) for key, samples in arrived.items()}
+    assert lengths == {"long": 200 * rate, "nothing": 0, "short": 3 * rate}
+    assert not list(codec.take(wait=True))
+
+
+def test_sizes_come_from_the_configuration(folder: Path) -> None:
+    config = read_codec_config(folder)
+    assert (config.hidden, config.samples_per_frame, config.sample_rate) == (16, 1920, 24000)
+    assert (config.wave_reach, config.gap) == (10, 3)
+    assert config.transformer_reach == 2 * 71 + 2
+
+
+def test_a_missing_tensor_is_named(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    tensors = load_file(broken / "model.safetensors")
+    del tensors["decoder.pre_transformer.norm.weight"]
+    save_file(tensors, broken / "model.safetensors")
+    with pytest.raises(BackendError, match=r"decoder\.pre_transformer\.norm\.weight is missing"):
+        Codec(broken, CPU)
+
+
+def test_a_tensor_of_another_size_is_named(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    config = json.loads((broken / "config.json").read_text())
+    config["decoder_config"]["latent_dim"] = 48
+    (broken / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BackendError, match="instead of"):
+        Codec(broken, CPU)
+
+
+def test_a_decoder_that_is_not_computed_is_refused(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    config = json.loads((broken / "config.json").read_text())
+    config["decoder_config"]["attention_bias"] = True
+    (broken / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BackendError, match="attention_bias"):
+        Codec(broken, CPU)
