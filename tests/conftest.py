@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from narrate.config import Settings
+from narrate.flows.server import EmbeddedServer
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_WORDS = "The old clock in the hall struck seven, and nobody in the house stirred."
 
@@ -79,3 +82,15 @@ def spoken_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("voice") / "sample.wav"
     soundfile.write(path, spoken.samples, spoken.rate_hz)
     return path
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve Prefect's API for the whole test run: a cold start takes some ten seconds."""
+    settings = Settings.from_environment(
+        {"NARRATE_HOME": str(tmp_path_factory.mktemp("prefect-home"))}
+    )
+    server = EmbeddedServer(settings)
+    server.wait()
+    yield server.url
+    server.stop()

@@ -5,29 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from narrate.config import Settings
-from narrate.flows.server import EmbeddedServer
-
 COMMAND = [sys.executable, "-c", "from narrate.cli import main; main()"]
 
 Narrate = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve Prefect's API for the whole test run: a cold start takes some ten seconds."""
-    settings = Settings.from_environment(
-        {"NARRATE_HOME": str(tmp_path_factory.mktemp("prefect-home"))}
-    )
-    server = EmbeddedServer(settings)
-    server.wait()
-    yield server.url
-    server.stop()
 
 
 @pytest.fixture

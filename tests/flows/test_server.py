@@ -1,0 +1,117 @@
+"""Prefect's server as our child, and what a run leaves on a server for people to see."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from narrate.config import Settings
+from narrate.flows.server import EmbeddedServer, prefect_server
+
+HOLD = """
+import sys
+from narrate.config import Settings
+from narrate.flows.server import EmbeddedServer
+server = EmbeddedServer(Settings.from_environment())
+print(server.process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def ask(api: str, path: str, **body: Any) -> list[dict[str, Any]]:
+    request = urllib.request.Request(
+        f"{api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_a_server_leaves_when_its_run_is_killed(home: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        text=True,
+    )
+    assert parent.stdout
+    server = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.communicate()
+    server.wait(timeout=10)
+
+
+def test_what_prefect_reads_is_set_before_it_is_imported_and_the_users_word_stands(
+    home: Path,
+) -> None:
+    script = (
+        "import os\n"
+        "from narrate.config import Settings\n"
+        "from narrate.flows.server import prepare_environment\n"
+        "prepare_environment(Settings.from_environment(), os.environ)\n"
+        "import prefect.settings as s\n"
+        "print(s.PREFECT_HOME.value(), s.PREFECT_SERVER_ANALYTICS_ENABLED.value())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    run = [sys.executable, "-c", script]
+    said = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(home / "prefect"), "False"]
+    environment["PREFECT_HOME"] = str(home / "mine")
+    said = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.split()[0] == str(home / "mine")
+
+
+def test_a_run_shows_its_document_its_steps_and_its_progress(
+    prefect_api: str, home: Path, data: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from narrate.cli import main; main()", data / "short-story.txt"],
+        env={**os.environ, "PREFECT_API_URL": prefect_api, "PYTHONPATH": str(Path.cwd())},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    name = str(data / "short-story.txt")
+    [run] = ask(prefect_api, "flow_runs/filter", flow_runs={"name": {"any_": [name]}})
+    assert run["state"]["type"] == "COMPLETED"
+    among = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    steps = {task["name"].split()[0] for task in ask(prefect_api, "task_runs/filter", **among)}
+    assert steps == {"read", "plan", "speak", "stitch", "deliver"}
+    [shown] = [
+        artifact
+        for artifact in ask(prefect_api, "artifacts/filter", **among)
+        if artifact["type"] == "progress"
+    ]
+    assert shown["data"] == 100.0
+    words = (data / "short-story.txt").read_text().split(".")[1].strip()[:30]
+    assert words not in json.dumps([run, shown])
+
+
+@pytest.mark.slow
+def test_three_cold_starts_at_once_share_one_migration(home: Path) -> None:
+    servers = [EmbeddedServer(Settings.from_environment()) for _ in range(3)]
+    try:
+        for server in servers:
+            server.wait()
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def test_the_users_own_server_is_left_running(
+    prefect_api: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    with prefect_server(Settings.from_environment()) as ready:
+        ready()
+    assert isinstance(ask(prefect_api, "flow_runs/filter"), list)
