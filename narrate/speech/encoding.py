@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from narrate.core import Voice, VoicePrompt
 from narrate.errors import BackendError, VoiceError
-from narrate.speech.models import Checkpoint
-from narrate.speech.published import load_published
+from narrate.speech.models import Checkpoint, check_tensors
+from narrate.speech.published import load_published, load_weights
 from narrate.speech.reference import RATE_HZ, read_reference
 
 __all__ = ["encode_voice"]
@@ -44,7 +44,9 @@ def encode_voice(voice: Voice, checkpoint: Checkpoint) -> VoicePrompt:
 
 def _codes(folder: Path, samples: NDArray[np.float32]) -> NDArray[np.int64]:
     """Codes [frames, groups] of a recording at 24 kHz."""
-    tokenizer = load_published().Qwen3TTSTokenizer.from_pretrained(str(folder), dtype=torch.float32)
+    load = load_published().Qwen3TTSTokenizer.from_pretrained
+    tokenizer = load_weights(load, folder, dtype=torch.float32)
+    check_tensors(folder, (name for name, _ in tokenizer.model.named_parameters()))
     if int(tokenizer.get_input_sample_rate()) != RATE_HZ:
         raise BackendError(
             f"the model's codec hears at {tokenizer.get_input_sample_rate()} Hz, not {RATE_HZ}",
@@ -61,6 +63,7 @@ def _speaker(folder: Path, samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
     config = Qwen3TTSConfig.from_pretrained(str(folder)).speaker_encoder_config
     encoder = Qwen3TTSSpeakerEncoder(config).float().eval()
+    check_tensors(folder, (_SPEAKER_PREFIX + name for name in encoder.state_dict()))
     encoder.load_state_dict(_speaker_weights(folder))
     mels = mel_spectrogram(
         torch.from_numpy(samples)[None],
@@ -86,10 +89,4 @@ def _speaker_weights(folder: Path) -> dict[str, Any]:
             for name in file.keys():  # noqa: SIM118
                 if name.startswith(_SPEAKER_PREFIX):
                     found[name.removeprefix(_SPEAKER_PREFIX)] = file.get_tensor(name).float()
-    if not found:
-        raise BackendError(
-            "the model has no speaker encoder, so it cannot clone a voice",
-            where=str(folder),
-            remedy="use a Base model, such as --model 1.7b",
-        )
     return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,14 @@ from narrate.core import canonical_digest
 from narrate.errors import BackendError, UsageError, VoiceError
 from narrate.speech.weights_file import WeightsFile
 
-__all__ = ["KINDS", "Checkpoint", "find_model", "open_checkpoint", "published_name"]
+__all__ = [
+    "KINDS",
+    "Checkpoint",
+    "check_tensors",
+    "find_model",
+    "open_checkpoint",
+    "published_name",
+]
 
 KINDS: Mapping[str, str] = {
     "base": "clones a voice from a recording",
@@ -241,6 +248,20 @@ def _weights(folder: Path) -> list[WeightsFile]:
             remedy=_AGAIN,
         )
     return [WeightsFile.read(folder / name) for name in names]
+
+
+def check_tensors(folder: Path, wanted: Iterable[str]) -> None:
+    """Refuse a folder whose weights lack a tensor (`BackendError` names it).
+
+    The published package fills a missing one with random numbers, and says so to nobody.
+    """
+    there = frozenset[str]().union(*(file.names for file in _weights(folder)))
+    missing = sorted(set(wanted) - there)
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise BackendError(
+            f"the model's weights lack {missing[0]}{more}", where=str(folder), remedy=_AGAIN
+        )
 
 
 def _digest(folder: Path, weights: list[WeightsFile]) -> str:

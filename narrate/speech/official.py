@@ -16,6 +16,7 @@ from narrate.engine.languages import language_codes, language_name
 from narrate.errors import BackendError, UsageError
 from narrate.speech.backend import SpeechOptions
 from narrate.speech.caps import frame_cap
+from narrate.speech.plain import without_marks
 from narrate.speech.prompts import prompt_of
 
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ class OfficialBackend:
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples, batch after batch.
 
-        `checks` holds `frames`, and `runaway` where the cap was reached without an end. Out of
-        memory halves the batch and goes on; `BackendError` when even one row does not fit.
+        `checks` holds `frames`, `runaway` where the cap was reached without an end, and `loop`
+        where the codes go round in circles. Out of memory halves the batch and goes on;
+        `BackendError` when even one row does not fit.
         """
         prompt = prompt_of(voice, self._checkpoint).prompt
         utterances = iter(utterances)
@@ -139,8 +141,7 @@ class OfficialBackend:
                 ) from error
         else:
             for utterance, one in zip(batch, said, strict=True):
-                checks = {"frames": one.frames} | ({"runaway": True} if one.runaway else {})
-                yield Spoken(utterance, one.samples, self.rate_hz, checks)
+                yield Spoken(utterance, one.samples, self.rate_hz, one.checks)
             return
         model.free_memory()
         half = (len(batch) + 1) // 2
@@ -154,7 +155,7 @@ class OfficialBackend:
 
         cap = frame_cap(utterance.spoken, self._options.frames_per_character)
         return Request(
-            text=utterance.spoken,
+            text=without_marks(utterance.spoken),
             language=language_name(utterance.language, self._checkpoint.languages),
             seed=utterance.seed,
             frame_cap=utterance.frame_cap or cap,

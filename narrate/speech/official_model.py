@@ -23,8 +23,9 @@ from narrate.core import VoicePrompt
 from narrate.engine.kernels.noise import gumbel
 from narrate.errors import BackendError
 from narrate.speech.backend import SpeechOptions
-from narrate.speech.models import Checkpoint
-from narrate.speech.published import load_published
+from narrate.speech.loops import goes_round
+from narrate.speech.models import Checkpoint, check_tensors
+from narrate.speech.published import load_published, load_weights
 
 __all__ = ["OfficialModel", "OutOfMemory", "Request", "Said"]
 
@@ -49,11 +50,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """What came out of a row; `runaway` when it had not ended at its cap."""
+    """What came out of a row: `runaway`, it had not ended at its cap; `loop`, it went round."""
 
     samples: NDArray[np.float32]
     frames: int
     runaway: bool
+    loop: bool
+
+    @property
+    def checks(self) -> Mapping[str, object]:
+        """What a listener should know about it."""
+        faults = {"runaway": self.runaway, "loop": self.loop}
+        return {"frames": self.frames} | {name: True for name, found in faults.items() if found}
 
 
 class OfficialModel:
@@ -71,12 +79,19 @@ class OfficialModel:
         torch.backends.cudnn.benchmark = options.cudnn_benchmark
         where = {"device_map": str(self._device)} if cuda else {}
         self._package = load_published()
-        self._model: Any = self._package.Qwen3TTSModel.from_pretrained(
-            str(checkpoint.folder), dtype=dtype, attn_implementation=options.attention, **where
+        self._model: Any = load_weights(
+            self._package.Qwen3TTSModel.from_pretrained,
+            checkpoint.folder,
+            dtype=dtype,
+            attn_implementation=options.attention,
+            **where,
         )
+        check_tensors(checkpoint.folder, _parameters(self._model.model))
+        codec = self._model.model.speech_tokenizer.model
+        check_tensors(checkpoint.folder / "speech_tokenizer", _parameters(codec))
         self._talker: Any = self._model.model.talker
         self._draws = _Draws(self._talker)
-        self._lengths: list[int] = []
+        self._codes: list[Any] = []
         self._caps: list[int] = []
         self._cut_rows()
         if options.compile is not None:
@@ -127,8 +142,13 @@ class OfficialModel:
             subtalker_dosample=True,
         )
         return [
-            Said(np.asarray(wave, np.float32), min(length, cap), length > cap)
-            for wave, length, cap in zip(waves, self._lengths, self._caps, strict=True)
+            Said(
+                np.asarray(wave, np.float32),
+                min(len(codes), cap),
+                runaway=len(codes) > cap,
+                loop=goes_round(codes[:cap].cpu().numpy()),
+            )
+            for wave, codes, cap in zip(waves, self._codes, self._caps, strict=True)
         ]
 
     def _speaker(self, prompt: VoicePrompt) -> Callable[..., Any]:
@@ -160,12 +180,12 @@ class OfficialModel:
         return {"voice_clone_prompt": [item] * len(self._caps)}
 
     def _cut_rows(self) -> None:
-        """Between the codes and their decoding: note how long rows are, and cut them at caps."""
+        """Between the codes and their decoding: keep the codes, and cut the rows at their caps."""
         generate = self._model.model.generate
 
         def cut(**given: Any) -> tuple[list[Any], Any]:
             codes, hidden = generate(**given)
-            self._lengths = [len(row) for row in codes]
+            self._codes = codes
             return [row[:cap] for row, cap in zip(codes, self._caps, strict=True)], hidden
 
         self._model.model.generate = cut
@@ -193,6 +213,10 @@ class _Draws:
         noise = gumbel(self.seeds, frames, group, scores.shape[1])
         best = (scores + noise).argmax(dim=1, keepdim=True)
         return torch.full_like(scores, -torch.inf).scatter_(1, best, 0.0)
+
+
+def _parameters(model: Any) -> list[str]:
+    return [name for name, _ in model.named_parameters()]
 
 
 def _append_processor(

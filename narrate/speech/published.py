@@ -16,14 +16,15 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from narrate.errors import BackendError
 
-__all__ = ["load_published"]
+__all__ = ["load_published", "load_weights"]
 
 _STAND_INS = ("sox", "torchaudio", "torchaudio.compliance", "torchaudio.compliance.kaldi")
 _CHATTY = ("transformers", "huggingface_hub", "qwen_tts", "torch._dynamo", "torch._inductor")
@@ -47,6 +48,19 @@ def load_published() -> Any:
         ) from error
     _hush()
     return module
+
+
+def load_weights(load: Callable[..., Any], folder: Path, **options: Any) -> Any:
+    """Call one of the package's `from_pretrained`; what goes wrong inside is a `BackendError`."""
+    try:
+        return load(str(folder), **options)
+    except (ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BackendError(
+            f"the model cannot be loaded: {first[:200].rstrip('.')}",
+            where=str(folder),
+            remedy="download it again, or use --model 0.6b where memory is short",
+        ) from error
 
 
 @contextlib.contextmanager

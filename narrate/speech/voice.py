@@ -16,6 +16,7 @@ from narrate.core import Voice, canonical_digest
 from narrate.errors import VoiceError
 from narrate.speech.files import write_whole
 from narrate.speech.models import Checkpoint
+from narrate.speech.plain import without_marks
 from narrate.speech.reference import SILENCE_S, read_reference
 from narrate.speech.registry import kept_voice
 
@@ -76,7 +77,7 @@ def open_voice(
 
 
 def _designed(design: str, checkpoint: Checkpoint | None, digest: str) -> Voice:
-    words = " ".join(design.split())
+    words = " ".join(without_marks(design).split())
     if not words:
         raise VoiceError(
             "the description of the voice is empty",
@@ -173,7 +174,7 @@ def transcript_of(request: VoiceRequest, recording: Path) -> str | None:
             raise VoiceError(
                 "the transcript is not UTF-8 text", where=where, remedy="save it as UTF-8"
             ) from error
-    words = " ".join(text.split())
+    words = " ".join(without_marks(text).split())
     if not words:
         raise VoiceError(
             "the transcript is empty",

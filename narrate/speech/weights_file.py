@@ -55,6 +55,11 @@ class WeightsFile:
             raise _fault(path, f"it has {size_bytes:,} bytes and should have {data + end:,}")
         return cls(path, size_bytes, header, tuple((data + a, data + b) for a, b in ranges))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its tensors."""
+        return frozenset(json.loads(self.header)) - {"__metadata__"}
+
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the header and the first 4 KiB of every tensor."""
         digest = hashlib.sha256(self.header)

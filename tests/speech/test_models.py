@@ -169,3 +169,40 @@ def test_a_kind_of_model_refuses_the_voices_of_the_others(tiny_checkpoint: Path)
     found.require("base", "a recording")
     with pytest.raises(VoiceError, match="it clones a voice from a recording"):
         found.require("custom_voice", "a named speaker")
+
+
+def without(path: Path, name: str) -> None:
+    """Take a tensor out of a safetensors file."""
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(path)
+    del tensors[name]
+    save_file(tensors, path, {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        (WEIGHTS, "talker.model.layers.1.mlp.up_proj.weight"),
+        (WEIGHTS, "speaker_encoder.fc.weight"),
+        (f"speech_tokenizer/{WEIGHTS}", "decoder.pre_conv.conv.weight"),
+    ],
+)
+def test_a_missing_tensor_is_named_and_never_made_up(model: Path, file: str, name: str) -> None:
+    from narrate.speech.backend import SpeechOptions
+    from narrate.speech.official_model import OfficialModel
+
+    without(model / file, name)
+    with pytest.raises(BackendError, match=rf"lack {name}"):
+        OfficialModel(open_checkpoint(model), SpeechOptions())
+
+
+def test_a_checkpoint_whose_sizes_contradict_its_weights_is_refused(model: Path) -> None:
+    from narrate.speech.backend import SpeechOptions
+    from narrate.speech.official_model import OfficialModel
+
+    config = json.loads((model / "config.json").read_text())
+    config["talker_config"]["hidden_size"] = 96
+    (model / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BackendError, match="cannot be loaded"):
+        OfficialModel(open_checkpoint(model), SpeechOptions())
