@@ -7,14 +7,17 @@ written once and read once by the next product.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import triton
 import triton.language as tl
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from narrate.engine.codec.wave import FULL_SCALE, Waves
 from narrate.engine.codec.weights import Conv, NextBlock, Snake
 
-__all__ = ["FAST"]
+__all__ = ["FAST", "Tile", "conv", "tile_of"]
 
 _TO_WHOLE = tl.constexpr(12582912.0)  # 1.5 * 2**23: added and taken away, it leaves whole numbers
 
@@ -27,34 +30,50 @@ def _narrow(x, kind: tl.constexpr):
 
 
 @triton.jit
+def _sine(x, EXACT: tl.constexpr):
+    """sin(x); where 16 bits are kept, by the card's own sine of what is left of x after whole pi.
+
+    Its sign may be wrong: it is squared.
+    """
+    if EXACT:
+        return tl.sin(x)
+    turns = (x * 0.3183098861837907 + _TO_WHOLE) - _TO_WHOLE
+    x = (x - turns * 3.140625) - turns * 0.0009676535897932
+    return tl.inline_asm_elementwise(
+        "sin.approx.f32 $0, $1;", "=r,r", [x], dtype=tl.float32, is_pure=True, pack=1
+    )
+
+
+@triton.jit
 def _conv_kernel(
-    x, weight, bias, add, rate, gain, live, raw, bent, time, steps_a_frame,
+    x, weight, x_tiles, weight_tiles, bias, add, rate, gain, live, raw, bent, time, steps_a_frame,
     TAPS: tl.constexpr, DILATION: tl.constexpr, IN: tl.constexpr, OUT: tl.constexpr,
     CHANNELS: tl.constexpr, ADD: tl.constexpr, SNAKE: tl.constexpr, LIVE: tl.constexpr,
-    KEEP: tl.constexpr, TIMES: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
+    KEEP: tl.constexpr, EXACT: tl.constexpr, TILED: tl.constexpr,
+    TIMES: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     TILES: tl.constexpr = (OUT + COLUMNS - 1) // COLUMNS
     CHUNKS: tl.constexpr = (IN + DEPTH - 1) // DEPTH
     # Columns vary fastest: programs that run together share their stretch of time.
-    at = (tl.program_id(0) // TILES).to(tl.int64) * TIMES + tl.arange(0, TIMES)
-    column = (tl.program_id(0) % TILES) * COLUMNS + tl.arange(0, COLUMNS)
-    lane = tl.arange(0, DEPTH)
+    begin = (tl.program_id(0) // TILES) * TIMES
+    left = (tl.program_id(0) % TILES) * COLUMNS
+    at = begin + tl.arange(0, TIMES)
+    column = left + tl.arange(0, COLUMNS)
     real = column < OUT
     sums = tl.zeros([TIMES, COLUMNS], tl.float32)
     for index in range(0, TAPS * CHUNKS):
         tap = index // CHUNKS
-        channel = (index % CHUNKS) * DEPTH + lane
-        then = at - (TAPS - 1 - tap) * DILATION
-        heard = ((then >= 0) & (then < time))[:, None]
-        if IN % DEPTH == 0:
-            a = tl.load(x + then[:, None] * IN + channel[None], mask=heard, other=0.0)
-            w = tl.load(
-                weight + (tap * OUT + column)[:, None] * IN + channel[None],
-                mask=real[:, None], other=0.0,
-            )  # fmt: skip
+        first = (index % CHUNKS) * DEPTH
+        shift = (TAPS - 1 - tap) * DILATION
+        if TILED:  # outside the tensor, before its beginning too, the copy engine writes zeros
+            a = x_tiles.load([begin - shift, first])
+            w = weight_tiles.load([tap * OUT + left, first])
         else:
+            channel = first + tl.arange(0, DEPTH)
             fits = (channel < IN)[None]
-            a = tl.load(x + then[:, None] * IN + channel[None], mask=heard & fits, other=0.0)
+            then = (at - shift)[:, None]
+            heard = (then >= 0) & (then < time) & fits
+            a = tl.load(x + then.to(tl.int64) * IN + channel[None], mask=heard, other=0.0)
             w = tl.load(
                 weight + (tap * OUT + column)[:, None] * IN + channel[None],
                 mask=real[:, None] & fits, other=0.0,
@@ -62,7 +81,7 @@ def _conv_kernel(
         # fp32 by three products of its upper and lower halves; 16 bits as they are.
         sums = tl.dot(a, w.trans(), sums, input_precision="tf32x3")
     sums += tl.load(bias + column, mask=real, other=0.0)[None]
-    to = at[:, None] * OUT + column[None]
+    to = at.to(tl.int64)[:, None] * OUT + column[None]
     inside = (at < time)[:, None] & real[None]
     if ADD:
         sums += tl.load(add + to, mask=inside, other=0.0).to(tl.float32)
@@ -70,8 +89,9 @@ def _conv_kernel(
     if KEEP:
         tl.store(raw + to, _narrow(sums, kind), mask=inside)
     if SNAKE:
-        turn = tl.sin(sums * tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None])
-        sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * turn * turn
+        own_rate = tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None]
+        turn = _sine(sums * own_rate, EXACT)
+        sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * (turn * turn)
     if LIVE:
         sums *= tl.load(live + at // steps_a_frame, mask=at < time, other=0)[:, None].to(tl.float32)
     if SNAKE or LIVE:
@@ -88,13 +108,24 @@ def _columns(out: int) -> int:
     return next((columns for columns in (128, 64, 32) if out % columns == 0), 16)
 
 
-def _tile(size: int, wide: int, out: int) -> tuple[int, int, int, int, int]:
-    """Times, columns, channels a step, warps, stages: by measurement (docs/log.md)."""
-    if size == 4:
-        return 128, min(_columns(out), 64), min(_depth(wide), 32), 8, 3
+class Tile(NamedTuple):
+    """What one program makes: times by columns, channels a step, warps, stages."""
+
+    times: int
+    columns: int
+    depth: int
+    warps: int
+    stages: int
+
+
+def tile_of(conv: Conv) -> Tile:
+    """By measurement (docs/log.md), and fixed, so that a run repeats to the last bit."""
+    _, out, wide = conv.weight.shape
+    if conv.weight.dtype == torch.float32:
+        return Tile(128, min(_columns(out), 64), min(_depth(wide), 32), 8, 3)
     if out == 96:
-        return 128, 128, 32, 8, 4
-    return 128, _columns(out), _depth(wide), 8, 4
+        return Tile(128, 128, 32, 8, 4)
+    return Tile(128, _columns(out), _depth(wide), 8, 4)
 
 
 def conv(
@@ -111,15 +142,20 @@ def conv(
     plain = snake is None and live is None
     bent = torch.empty(shape, dtype=conv.out, device=x.device)
     raw = bent if plain or not keep else torch.empty_like(bent)
-    keep = keep or plain
-    times, columns, depth, warps, stages = _tile(x.element_size(), wide, out)
-    _conv_kernel[(triton.cdiv(len(x), times) * triton.cdiv(out, columns),)](
-        x, conv.weight, conv.bias, x if add is None else add,
+    tile = tile_of(conv)
+    tiled = wide * x.element_size() % 16 == 0  # what the copy engine asks for
+    flat = conv.weight.view(taps * out, wide)
+    blocks = [tile.times, tile.depth], [tile.columns, tile.depth]
+    _conv_kernel[(triton.cdiv(len(x), tile.times) * triton.cdiv(out, tile.columns),)](
+        x, flat, TensorDescriptor.from_tensor(x, blocks[0]) if tiled else x,
+        TensorDescriptor.from_tensor(flat, blocks[1]) if tiled else flat,
+        conv.bias, x if add is None else add,
         conv.bias if snake is None else snake.rate, conv.bias if snake is None else snake.gain,
         conv.bias if live is None else live, raw, bent, len(x),
         1 if live is None else len(x) // len(live),
         taps, conv.dilation, wide, out, shape[1], add is not None, snake is not None,
-        live is not None, keep, times, columns, depth, num_warps=warps, num_stages=stages,
+        live is not None, keep or plain, conv.out == torch.float32, tiled,
+        tile.times, tile.columns, tile.depth, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     return raw, bent
 
