@@ -20,7 +20,8 @@ def _a_home_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """Point the environment, so subprocesses too, at a home that goes away with the run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NARRATE_HOME", str(tmp_path_factory.mktemp("home")))
-        for name in ("NARRATE_DATABASE_URL", "PREFECT_API_URL", "PREFECT_HOME"):
+        foreign = ("NARRATE_DATABASE_URL", "NARRATE_SERVER_URL", "NARRATE_API_KEY")
+        for name in (*foreign, "PREFECT_API_URL", "PREFECT_HOME"):
             patch.delenv(name, raising=False)
         yield
 

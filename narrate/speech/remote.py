@@ -130,7 +130,9 @@ class RemoteBackend:
         ready: list[tuple[Utterance, Future[Sound]]] = []
         with SpeechClient(self._server) as client:
             while True:
-                for one in islice(upcoming, self._server.concurrency - len(asked)):
+                failed = any(answered.exception() for _, answered in ready)
+                room = 0 if failed else self._server.concurrency - len(asked)
+                for one in islice(upcoming, room):
                     payload = common | self._words(one)
                     asked[client.ask("POST", "/audio/speech", payload, read)] = one
                 for one, answered in ready:
