@@ -139,7 +139,7 @@ def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
     """Plan while Prefect's server starts, then run the flow with a view of its progress."""
     from narrate import studio
     from narrate.cli.progress import ProgressView
-    from narrate.flows.server import prefect_server
+    from narrate.flows.server import prefect_server, without_heartbeats
 
     with prefect_server(settings, debug=debug) as ready:
         studio.plan_book(store, job)
@@ -148,7 +148,7 @@ def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
         from narrate.tasks.progress import listening
 
         ready()
-        with ProgressView() as view, listening(view.show):
+        with without_heartbeats(settings), ProgressView() as view, listening(view.show):
             return studio.Delivered.from_values(narrate_book(**job.parameters()))
 
 

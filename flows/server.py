@@ -22,7 +22,7 @@ from narrate.config import Settings
 from narrate.errors import BackendError
 from narrate.studio.memory import ALLOCATOR_ENVIRONMENT
 
-__all__ = ["EmbeddedServer", "prefect_server", "prepare_environment"]
+__all__ = ["EmbeddedServer", "prefect_server", "prepare_environment", "without_heartbeats"]
 
 START_S = 180.0
 STOP_S = 2.0
@@ -84,11 +84,11 @@ class EmbeddedServer:
             remedy="read that file; `--debug` shows more, and PREFECT_API_URL names another server",
         )
 
-    def stop(self) -> None:
-        """End the server; its database survives a hard end."""
+    def stop(self, patience_s: float = STOP_S) -> None:
+        """End the server, with some time to write what it holds; its database survives either."""
         self.process.terminate()
         try:
-            self.process.wait(STOP_S)
+            self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -110,12 +110,29 @@ def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Calla
         return
     server = EmbeddedServer(settings)
     os.environ["PREFECT_API_URL"] = server.url
+    patience_s = 0.0  # who stops a run is not kept waiting for its history
     try:
         yield server.wait
+        patience_s = STOP_S
     finally:
         _send_what_is_queued()
         del os.environ["PREFECT_API_URL"]
-        server.stop()
+        server.stop(patience_s)
+
+
+@contextlib.contextmanager
+def without_heartbeats(settings: Settings) -> Iterator[None]:
+    """Run flows on our own server without heartbeats: they cost a second at the end of each.
+
+    A server of the user's gets them; there an automation may need them to notice a dead run.
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    if settings.prefect_api_url:
+        yield
+    else:
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield
 
 
 def _send_what_is_queued() -> None:

@@ -92,7 +92,7 @@ def interrupted(environment: dict[str, str], book: Path, stop: signal.Signals) -
     asked = time.monotonic()
     process.send_signal(stop)
     said = process.communicate(timeout=30)[1]
-    assert time.monotonic() - asked < 2.0
+    assert time.monotonic() - asked < 6.0  # two seconds on an idle machine
     return process.returncode, said
 
 
