@@ -39,7 +39,6 @@ CHARACTERS = [
 ]
 CHARACTERS_A_SECOND, FRAMES_A_SECOND = 15, 12.5
 REFERENCE_FRAMES = 38  # three seconds
-POSITIONS = 512
 
 
 def chunks(count: int, seed: int = 0) -> list[Utterance]:
@@ -94,8 +93,11 @@ def parts_of_a_tick(engine: Engine, model: Model) -> dict[str, object]:
     state.progress[1].fill_(5)
     state.caps.fill_(1 << 20)
     state.lengths.fill_(170)
-    frame = milliseconds(runner._frame)
-    arrivals = {length: milliseconds(held[2]) for length, held in runner._arrivals.items()}
+    torch.cuda.synchronize()
+    with runner.turn():
+        frame = milliseconds(runner._frame)
+        arrivals = {length: milliseconds(held[2]) for length, held in runner._arrivals.items()}
+    torch.cuda.synchronize()
     passes = milliseconds(codec._decode, 5) + milliseconds(codec._run, 5)
     runner.clear()
     return {
@@ -114,13 +116,13 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
     folder = Path(tempfile.mkdtemp())
     random_folder(folder, args.size)
     started = time.time()
-    model = random_model(args.size, POSITIONS, device, torch.bfloat16)
+    model = random_model(args.size, args.positions, device, torch.bfloat16)
     torch.cuda.synchronize()
     model_s = time.time() - started
     rows: list[dict[str, object]] = []
     for batch in map(int, args.batches.split(",")):
         options = EngineOptions(
-            batch_size=batch, max_context=POSITIONS, newcomers=args.newcomers,
+            batch_size=batch, max_context=args.positions, newcomers=args.newcomers,
             kernels=args.kernels, retries=0,
         )  # fmt: skip
         started = time.time()
@@ -165,6 +167,7 @@ def main() -> None:
     parser.add_argument("--kernels", default="auto")
     parser.add_argument("--newcomers", type=int, default=16)
     parser.add_argument("--codec-frames", type=int, default=1024)
+    parser.add_argument("--positions", type=int, default=512)
     parser.add_argument("--chunks", type=int, default=3859)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

@@ -10,7 +10,7 @@ from narrate.engine.kernels import Cache
 __all__ = ["bytes_per_slot", "make_caches", "slots_that_fit"]
 
 # Batch sizes that the engine chooses from: multiples of what the card's matrix units like.
-SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
 
 
 def make_caches(

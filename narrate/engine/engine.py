@@ -155,16 +155,18 @@ class Engine:
         model = self.parts.model
         config, ids = model.config, self.parts.text_ids
         self._writer = PromptWriter(config, ids, prompt, self.options.text_first)
-        if prompt.speaker is not None:
-            model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
-        self._past = self._reference(prompt)
+        with self._runner.turn():
+            if prompt.speaker is not None:
+                model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
+            self._past = self._reference(prompt)
         self._source = enumerate(utterances, start=1)
         self._ended: dict[int, Ended] = {}
         self._refused: list[str] = []
         try:
             while self._pull() or not self._scheduler.idle:
                 yield from self._step_or_shrink()
-            self.parts.decoder.flush()
+            with self._runner.turn():
+                self.parts.decoder.flush()
             yield from self._spoken(wait=True)
         finally:
             self._forget()
@@ -177,12 +179,13 @@ class Engine:
 
     def step(self) -> Iterator[Spoken]:
         """One frame of everybody: who comes, what is computed, who is done."""
-        while self._scheduler.can_admit():
-            self._runner.arrive(self._scheduler.admit(self._runner.ticks))
-        self._runner.frame()
-        for report in self._runner.reports():
-            for ended in self._scheduler.retire(report):
-                self._finish(ended)
+        with self._runner.turn():
+            while self._scheduler.can_admit():
+                self._runner.arrive(self._scheduler.admit(self._runner.ticks))
+            self._runner.frame()
+            for report in self._runner.reports():
+                for ended in self._scheduler.retire(report):
+                    self._finish(ended)
         yield from self._spoken()
 
     def _step_or_shrink(self) -> Iterator[Spoken]:
@@ -240,8 +243,9 @@ class Engine:
     def _forget(self) -> None:
         """Leave nothing of this call behind, also when it was broken off."""
         self._scheduler.evict()
-        self._runner.clear()
-        self.parts.decoder.flush()
+        with self._runner.turn():
+            self._runner.clear()
+            self.parts.decoder.flush()
         for _ in self.parts.decoder.take(wait=True):
             pass
 

@@ -27,14 +27,16 @@ class Replay:
         self._compute = compute
         self._graph: torch.cuda.CUDAGraph | None = None
         if recorded:
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
+            current = torch.cuda.current_stream()
+            side = torch.cuda.Stream() if current == torch.cuda.default_stream() else current
+            side.wait_stream(current)
             with torch.cuda.stream(side):
                 for _ in range(_WARM_RUNS):
                     compute()
-            torch.cuda.current_stream().wait_stream(side)
+            current.wait_stream(side)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=pool):
+            # What is recorded keeps the priority of the stream that it is recorded in.
+            with torch.cuda.graph(graph, pool=pool, stream=side):
                 compute()
             self._graph = graph
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -44,17 +45,21 @@ class Runner:
         self.state = State(config, slots, positions, device, dtype)
         self.ticks = 0
         self._on_card = device.type == "cuda"
+        # Frames before the codec: theirs are many small steps, and its gaps are theirs to wait in.
+        self._stream = torch.cuda.Stream(device, priority=-1) if self._on_card else None
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream(device))
         self._pool = torch.cuda.graph_pool_handle() if graphs else None
         self._arrivals: dict[int, tuple[Intake, _Staging, Replay]] = {}
         self._reports: deque[tuple[int, torch.Tensor, torch.cuda.Event | None]] = deque()
         self._spare: list[torch.Tensor] = []
-        self._frame = self._record(partial(computer.frame, self.state))
-
-    def _record(self, compute: partial[None]) -> Replay:
-        replay = Replay(compute, self.graphs, self._pool)
-        if not self._arrivals and self.ticks == 0:
+        with self.turn():
+            self._frame = Replay(partial(computer.frame, self.state), graphs, self._pool)
             self.state.clear()
-        return replay
+
+    def turn(self) -> AbstractContextManager[object]:
+        """The stream that everything about rows happens in; never yield inside of it."""
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def arrive(self, newcomers: Sequence[Newcomer]) -> None:
         """Start newcomers: `group` at a time, those of one padded length together."""

@@ -32,6 +32,7 @@ class Kernels:
     add_linear: Callable[[Tensor, Tensor, Tensor], Tensor]
     attend: Callable[[Tensor, HeadNorms, Rotary, Cache, Tensor, Tensor], Tensor]
     attend_short: Callable[[Tensor, HeadNorms, Rotary, Cache, int], Tensor]
+    enter: Callable[[Tensor, HeadNorms, Rotary, Cache, Tensor], tuple[Tensor, Tensor, Tensor]]
     sample: Callable[..., None]
 
     @classmethod
@@ -54,12 +55,13 @@ def _torch() -> Kernels:
         add_linear=plain.add_linear,
         attend=plain.attend,
         attend_short=plain.attend_short,
+        enter=plain.enter,
         sample=plain.sample,
     )
 
 
 def _triton() -> Kernels:
-    from narrate.engine.kernels import fast_attention, fast_linear, fast_sampling
+    from narrate.engine.kernels import fast_attention, fast_heads, fast_linear, fast_sampling
 
     return Kernels(
         name="triton",
@@ -68,7 +70,8 @@ def _triton() -> Kernels:
         norm_swiglu=fast_linear.norm_swiglu,
         add_linear=fast_linear.add_linear,
         attend=fast_attention.attend,
-        attend_short=fast_attention.attend_short,
+        attend_short=fast_heads.attend_short,
+        enter=fast_heads.enter,
         sample=fast_sampling.sample,
     )
 

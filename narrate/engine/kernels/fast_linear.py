@@ -92,6 +92,7 @@ def product(
     norm: Norm | None = None, gated: bool = False, add: bool = False,
 ) -> torch.Tensor:  # fmt: skip
     """`out`, filled: [n, columns] from x [n, depth]; every tensor is contiguous."""
+    assert x.is_contiguous(), "rows are read one after the other: hand over x.contiguous()"
     rows, depth = x.shape
     columns = out.shape[1]
     grid = (triton.cdiv(rows, tile.rows), triton.cdiv(columns, tile.columns))
@@ -105,6 +106,7 @@ def product(
 
 def rms_norm(x: torch.Tensor, norm: Norm) -> torch.Tensor:
     """See `plain.rms_norm`."""
+    assert x.is_contiguous(), "rows are read one after the other: hand over x.contiguous()"
     width = x.shape[-1]
     out = torch.empty_like(x)
     _rms_norm_kernel[(x.numel() // width,)](

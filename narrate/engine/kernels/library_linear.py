@@ -1,7 +1,7 @@
 """Matrix products by the card's own library, with norms and SwiGLU in Triton; twins: `plain.py`.
 
-From some sixty rows on, a product is bound by arithmetic and the library's kernels are the fastest
-there are; what a norm before it costs is one small kernel.
+The library's kernels are the fastest there are from a handful of rows on, and what a norm before a
+product costs is one small kernel. Fewer rows go to `narrow_linear`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 import triton
 import triton.language as tl
 
+from narrate.engine.kernels import narrow_linear
 from narrate.engine.kernels.fast_linear import rms_norm
 from narrate.engine.kernels.shapes import Norm
 
@@ -32,6 +33,8 @@ def norm_linear(
     x: torch.Tensor, norm: Norm, weight: torch.Tensor, out_dtype: torch.dtype | None = None
 ) -> torch.Tensor:
     """See `plain.norm_linear`."""
+    if narrow_linear.fits(x, weight):
+        return narrow_linear.norm_linear(x, norm, weight, out_dtype)
     y = rms_norm(x, norm).to(weight.dtype)
     if out_dtype is None or out_dtype == weight.dtype:
         return F.linear(y, weight)
@@ -40,6 +43,8 @@ def norm_linear(
 
 def norm_swiglu(x: torch.Tensor, norm: Norm, gate_up: torch.Tensor) -> torch.Tensor:
     """See `plain.norm_swiglu`."""
+    if narrow_linear.fits(x, gate_up):
+        return narrow_linear.norm_swiglu(x, norm, gate_up)
     both = F.linear(rms_norm(x, norm).to(gate_up.dtype), gate_up)
     inner = both.shape[1] // 2
     out = torch.empty(len(x), inner, dtype=both.dtype, device=x.device)
@@ -49,6 +54,8 @@ def norm_swiglu(x: torch.Tensor, norm: Norm, gate_up: torch.Tensor) -> torch.Ten
 
 def add_linear(x: torch.Tensor, a: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """See `plain.add_linear`."""
+    if narrow_linear.fits(x, weight):
+        return narrow_linear.add_linear(x, a, weight)
     if x.dtype != weight.dtype:  # the codec's stream is wider than its weights
         return x.add_(F.linear(a, weight))
     return x.addmm_(a, weight.t())

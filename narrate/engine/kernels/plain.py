@@ -12,6 +12,7 @@ __all__ = [
     "add_linear",
     "attend",
     "attend_short",
+    "enter",
     "norm_linear",
     "norm_swiglu",
     "rms_norm",
@@ -135,6 +136,23 @@ def attend_short(
     out = scores.masked_fill(later, -torch.inf).softmax(-1) @ own_values[:, :, None]
     together: torch.Tensor = out.permute(0, 3, 1, 2, 4).flatten(2)
     return together.to(qkv.dtype)
+
+
+def enter(
+    qkv: torch.Tensor, heads: HeadNorms, rotary: Rotary, cache: Cache, slots: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The heads of whole prompts, positions 0 on: into the cache, and out for attention.
+
+    qkv [n, t, (q_heads + 2 * kv_heads) * head_dim]; keys and values are written to positions
+    0 .. t - 1 of slots [n] int64. Returns q, k and v, [n, heads, t, head_dim] each, contiguous.
+    """
+    length, kv_heads = qkv.shape[1], cache.keys.shape[1]
+    cos, sin = rotary.cos[:length, None], rotary.sin[:length, None]
+    parts = _heads(qkv, heads, cos, sin, kv_heads)
+    q, k, v = (part.transpose(1, 2).contiguous() for part in parts)
+    cache.keys[slots, :, :length] = k
+    cache.values[slots, :, :length] = v
+    return q, k, v
 
 
 def sample(

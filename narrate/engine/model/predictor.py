@@ -44,7 +44,7 @@ def predict(
     both as two positions.
     """
     both = torch.stack((first, x), 1)
-    state = _forward(model, kernels, both, caches, 0)[:, 1]
+    state = _forward(model, kernels, both, caches, 0)[:, 1].contiguous()  # kernels want it so
     for group in range(1, model.config.groups):
         norm, head = model.predictor.stack.norm, model.predictor.heads[group - 1]
         logits = kernels.norm_linear(state, norm, head, torch.float32)

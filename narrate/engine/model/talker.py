@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from narrate.engine.kernels import Cache, Kernels, Norm, Rotary
-from narrate.engine.kernels.plain import rms_norm, rotate
-from narrate.engine.model.layers import Layer, Model, Stack, layer_forward
+from narrate.engine.kernels import Cache, Kernels
+from narrate.engine.model.layers import Layer, Model, layer_forward
 
 __all__ = ["embed", "prefill", "talker_step"]
 
@@ -36,37 +35,15 @@ def prefill(
     for layer, cache in zip(stack.layers[:-1], caches, strict=False):
 
         def attend(qkv: torch.Tensor, layer: Layer = layer, cache: Cache = cache) -> torch.Tensor:
-            q, k, v = _heads(qkv.view(rows, length, -1), layer, stack)
-            cache.keys[slots, :, :length] = k
-            cache.values[slots, :, :length] = v
+            new = qkv.view(rows, length, -1)
+            q, k, v = kernels.enter(new, layer.heads, stack.rotary, cache, slots)
             out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
             return out.transpose(1, 2).reshape(rows * length, -1)
 
         layer_forward(flat, layer, kernels, attend)
-    last, cache = stack.layers[-1], caches[-1]
-    _, k, v = _heads(
-        kernels.norm_linear(flat, last.norm, last.qkv).view(rows, length, -1), last, stack
-    )
-    cache.keys[slots, :, :length] = k
-    cache.values[slots, :, :length] = v
-
-
-def _heads(
-    qkv: torch.Tensor, layer: Layer, stack: Stack
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Queries, keys and values [rows, heads, length, head_dim], normalised and turned in fp32."""
-    sizes = stack.config
-    split = qkv.view(*qkv.shape[:2], -1, sizes.head_dim).transpose(1, 2)
-    q, k, v = split.split((sizes.heads, sizes.kv_heads, sizes.kv_heads), 1)
-    rotary = stack.rotary
-    return _turn(q, layer.heads.q, rotary), _turn(k, layer.heads.k, rotary), v.contiguous()
-
-
-def _turn(part: torch.Tensor, norm: Norm, rotary: Rotary) -> torch.Tensor:
-    length = part.shape[-2]
-    wide = rms_norm(part.float(), Norm(norm.weight.float(), norm.eps))
-    turned = rotate(wide, rotary.cos[:length], rotary.sin[:length])
-    return turned.to(part.dtype).contiguous()
+    last = stack.layers[-1]
+    qkv = kernels.norm_linear(flat, last.norm, last.qkv).view(rows, length, -1)
+    kernels.enter(qkv, last.heads, stack.rotary, caches[-1], slots)
 
 
 def talker_step(

@@ -1,0 +1,147 @@
+"""Heads normalised, turned and stored in one kernel, in Triton.
+
+`attend_short` for a single token reads what the cache holds and what is new at the same time, and
+the new key never makes the way through memory; more tokens go to `fast_attention`. `enter` is
+`plain.enter`: a prompt's heads, into the cache and in the order that attention reads them.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+
+from narrate.engine.kernels import fast_attention
+from narrate.engine.kernels.shapes import Cache, HeadNorms, Rotary
+
+__all__ = ["attend_short", "enter"]
+
+_MOST_HELD = 16  # positions that one program keeps in its registers
+
+
+@triton.jit
+def _turned(source, weight, lane, cos, sin, eps, DIM: tl.constexpr):
+    """One head: RMSNorm, then RoPE in fp32, rounded to the source's type."""
+    HALF: tl.constexpr = DIM // 2
+    other = (lane + HALF) % DIM
+    x = tl.load(source + lane).to(tl.float32)
+    y = tl.load(source + other).to(tl.float32)
+    scale = tl.rsqrt(tl.sum(x * x, 0) / DIM + eps)
+    x = x * scale * tl.load(weight + lane).to(tl.float32)
+    y = y * scale * tl.load(weight + other).to(tl.float32)
+    y = tl.where(lane < HALF, -y, y)
+    return (x * cos + y * sin).to(source.dtype.element_ty)
+
+
+@triton.jit(do_not_specialize=["start"])
+def _attend_one_kernel(
+    qkv, q_weight, k_weight, cos_table, sin_table, keys, values, out,
+    q_eps, k_eps, scale, positions, start,
+    Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    HALF: tl.constexpr = DIM // 2
+    SHARED: tl.constexpr = Q_HEADS // KV_HEADS
+    row = tl.program_id(0).to(tl.int64)
+    head = tl.program_id(1)
+    lane = tl.arange(0, DIM)
+    step = tl.arange(0, BLOCK)
+    base = (row * KV_HEADS + head) * positions * DIM
+    there = step < start
+    here = base + step[:, None] * DIM + lane[None]
+    old_k = tl.load(keys + here, mask=there[:, None], other=0.0).to(tl.float32)
+    old_v = tl.load(values + here, mask=there[:, None], other=0.0).to(tl.float32)
+    cos = tl.load(cos_table + start * HALF + lane % HALF)
+    sin = tl.load(sin_table + start * HALF + lane % HALF)
+    own = qkv + row * (Q_HEADS + 2 * KV_HEADS) * DIM
+    from_k = own + (Q_HEADS + head) * DIM
+    v = tl.load(from_k + KV_HEADS * DIM + lane)
+    k = _turned(from_k, k_weight, lane, cos, sin, k_eps, DIM)
+    tl.store(keys + base + start * DIM + lane, k.to(keys.dtype.element_ty))
+    tl.store(values + base + start * DIM + lane, v.to(values.dtype.element_ty))
+    for shared in tl.static_range(SHARED):
+        at = head * SHARED + shared
+        q = _turned(own + at * DIM, q_weight, lane, cos, sin, q_eps, DIM).to(tl.float32)
+        scores = tl.where(there, tl.sum(old_k * q[None], 1) * scale, float("-inf"))
+        new = tl.sum(k.to(tl.float32) * q, 0) * scale
+        top = tl.maximum(tl.max(scores, 0), new)
+        p = tl.exp(scores - top)
+        p_new = tl.exp(new - top)
+        total = tl.sum(p, 0) + p_new
+        made = (tl.sum(p[:, None] * old_v, 0) + p_new * v.to(tl.float32)) / total
+        tl.store(out + (row * Q_HEADS + at) * DIM + lane, made.to(out.dtype.element_ty))
+
+
+def attend_short(
+    qkv: torch.Tensor, heads: HeadNorms, rotary: Rotary, cache: Cache, start: int
+) -> torch.Tensor:
+    """See `plain.attend_short`."""
+    rows, count = qkv.shape[:2]
+    if count != 1 or start > _MOST_HELD:
+        return fast_attention.attend_short(qkv, heads, rotary, cache, start)
+    _, kv_heads, positions, dim = cache.keys.shape
+    q_heads = qkv.shape[2] // dim - 2 * kv_heads
+    out = torch.empty(rows, 1, q_heads * dim, dtype=qkv.dtype, device=qkv.device)
+    _attend_one_kernel[(rows, kv_heads)](
+        qkv, heads.q.weight, heads.k.weight, rotary.cos, rotary.sin,
+        cache.keys, cache.values, out,
+        heads.q.eps, heads.k.eps, dim**-0.5, positions, start,
+        q_heads, kv_heads, dim, triton.next_power_of_2(max(start, 2)), num_warps=1,
+    )  # fmt: skip
+    return out
+
+
+@triton.jit
+def _enter_kernel(
+    qkv, q_weight, k_weight, cos_table, sin_table, slots, keys, values, q_out, k_out, v_out,
+    q_eps, k_eps, length, positions,
+    Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, HEADS: tl.constexpr,
+):  # fmt: skip
+    HALF: tl.constexpr = DIM // 2
+    token = tl.program_id(0).to(tl.int64)
+    row, at = token // length, token % length
+    head = tl.arange(0, HEADS)[:, None]
+    lane = tl.arange(0, DIM)[None]
+    other = (lane + HALF) % DIM
+    is_q = head < Q_HEADS
+    is_k = (head >= Q_HEADS) & (head < Q_HEADS + KV_HEADS)
+    is_v = (head >= Q_HEADS + KV_HEADS) & (head < Q_HEADS + 2 * KV_HEADS)
+    real = is_q | is_k | is_v
+    own = qkv + token * (Q_HEADS + 2 * KV_HEADS) * DIM + head * DIM
+    raw = tl.load(own + lane, mask=real, other=0.0)
+    x = raw.to(tl.float32)
+    y = tl.load(own + other, mask=real, other=0.0).to(tl.float32)
+    eps = tl.where(is_q, q_eps, k_eps)
+    scale = tl.rsqrt(tl.sum(x * x, 1)[:, None] / DIM + eps)
+    x_weight = tl.where(is_q, tl.load(q_weight + lane), tl.load(k_weight + lane)).to(tl.float32)
+    y_weight = tl.where(is_q, tl.load(q_weight + other), tl.load(k_weight + other)).to(tl.float32)
+    y = tl.where(lane < HALF, -y, y) * scale * y_weight
+    cos = tl.load(cos_table + at * HALF + lane % HALF)
+    sin = tl.load(sin_table + at * HALF + lane % HALF)
+    turned = (x * scale * x_weight * cos + y * sin).to(raw.dtype)
+    tl.store(q_out + ((row * Q_HEADS + head) * length + at) * DIM + lane, turned, mask=is_q)
+    slot = tl.load(slots + row)
+    key = head - Q_HEADS
+    tl.store(k_out + ((row * KV_HEADS + key) * length + at) * DIM + lane, turned, mask=is_k)
+    tl.store(keys + ((slot * KV_HEADS + key) * positions + at) * DIM + lane, turned, mask=is_k)
+    value = key - KV_HEADS
+    tl.store(v_out + ((row * KV_HEADS + value) * length + at) * DIM + lane, raw, mask=is_v)
+    tl.store(values + ((slot * KV_HEADS + value) * positions + at) * DIM + lane, raw, mask=is_v)
+
+
+def enter(
+    qkv: torch.Tensor, heads: HeadNorms, rotary: Rotary, cache: Cache, slots: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """See `plain.enter`."""
+    rows, length, width = qkv.shape
+    _, kv_heads, positions, dim = cache.keys.shape
+    q_heads = width // dim - 2 * kv_heads
+    q, k, v = (
+        torch.empty(rows, n, length, dim, dtype=qkv.dtype, device=qkv.device)
+        for n in (q_heads, kv_heads, kv_heads)
+    )
+    _enter_kernel[(rows * length,)](
+        qkv, heads.q.weight, heads.k.weight, rotary.cos, rotary.sin, slots,
+        cache.keys, cache.values, q, k, v, heads.q.eps, heads.k.eps, length, positions,
+        q_heads, kv_heads, dim, triton.next_power_of_2(width // dim), num_warps=8,
+    )  # fmt: skip
+    return q, k, v
