@@ -17,7 +17,7 @@ from narrate.text.traced import skipped_in
 
 __all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "plan"]
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Raised by hand when the same document would give other chunks than before."""
 
 MIN_MAX_CHARS = 40

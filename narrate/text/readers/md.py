@@ -59,7 +59,7 @@ def read(data: bytes, path: Path) -> Document:
     named = (block.text for block in blocks if block.level == 1)
     opening = blocks[0].text if blocks and blocks[0].level else ""
     title = fields.get("title") or next(named, opening) or path.stem
-    declared = (fields.get("lang") or fields.get("language") or "")[:2].lower()
+    declared = fields.get("lang") or fields.get("language") or ""
     return Document(
         title=title,
         author=fields.get("author", ""),
