@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from narrate.core import Voice, VoicePrompt
-from narrate.errors import BackendError, VoiceError
+from narrate.errors import BackendError, StorageError, VoiceError
 from narrate.speech.files import write_whole
 from narrate.speech.models import Checkpoint
 
@@ -58,8 +58,17 @@ def prompt_of(voice: Voice, checkpoint: Checkpoint) -> FoundPrompt:
 def _made_once(voice: Voice, path: Path, checkpoint: Checkpoint) -> FoundPrompt:
     """Compute and keep the prompt, unless another process did while this one waited."""
     filelock = _library("filelock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.with_suffix(".lock")):
+    lock = filelock.FileLock(path.with_suffix(".lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise StorageError(
+            f"the voice's prompt cannot be kept: {error.strerror}",
+            where=str(path.parent),
+            remedy="make the folder writable, then run it again",
+        ) from error
+    try:
         damaged = path.exists()
         if damaged and (kept := _read(path, voice)):
             return FoundPrompt(kept, "from the cache")
@@ -67,6 +76,8 @@ def _made_once(voice: Voice, path: Path, checkpoint: Checkpoint) -> FoundPrompt:
 
         prompt = encode_voice(voice, checkpoint)
         _write(path, voice, prompt)
+    finally:
+        lock.release()
     said = "computed again, because the kept one was damaged" if damaged else "computed and kept"
     return FoundPrompt(prompt, said)
 
