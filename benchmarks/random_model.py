@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from narrate.engine.codec import Codec, read_codec_config
-from narrate.engine.codec.weights import _build
+from narrate.engine.codec.weights import codec_tensors
 from narrate.engine.config import ModelConfig, SpecialIds, StackConfig
 from narrate.engine.model.layers import Model
 from narrate.engine.weights import build_model, shapes_of
@@ -74,12 +74,8 @@ def random_folder(folder: Path, size: str) -> None:
     random = np.random.default_rng(0)
     tensors: dict[str, NDArray[np.float32]] = {}
 
-    def note(name: str, *shape: int) -> torch.Tensor:
-        values = random.standard_normal(shape, dtype=np.float32) * _LOUDNESS
-        tensors[f"decoder.{name}"] = values
-        return torch.from_numpy(values)
-
-    _build(note, read_codec_config(inner), [torch.float32] * 4)
+    for name, shape in codec_tensors(read_codec_config(inner)).items():
+        tensors[name] = random.standard_normal(shape, dtype=np.float32) * _LOUDNESS
     save_file(tensors, inner / "model.safetensors")
 
 

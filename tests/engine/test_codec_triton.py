@@ -8,8 +8,8 @@ pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
 from narrate.engine.codec.codec import choose_waves
+from narrate.engine.codec.layers import Conv, NextBlock, Snake
 from narrate.engine.codec.wave import PLAIN
-from narrate.engine.codec.weights import Conv, NextBlock, Snake
 from tests.engine.interpreted import DEVICE
 
 FAST = choose_waves("triton")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from narrate.engine.codec.config import read_codec_config
+from narrate.engine.codec.layers import FP32, Grade
 from narrate.engine.codec.packing import Layout, Pass, Piece, Run, cut
 from narrate.engine.codec.transformer import Places, latents
 from narrate.engine.codec.wave import PLAIN, Waves, sound
@@ -27,6 +28,7 @@ __all__ = ["Codec", "Samples"]
 
 Samples = np.ndarray[tuple[int], np.dtype[np.int16]]
 _FRAMES_A_PASS = 1024
+PARTS_OF_LEVEL_1 = 2
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class Codec:
         self.layout = Layout.of(self.config, frames)
         self.device = device
         levels = len(self.config.rates)
-        self._weights = load_codec(folder, self.config, device, level_types(dtype, levels))
+        self._weights = load_codec(folder, self.config, device, grades_of(dtype, levels))
         self._kernels = Kernels.choose(device, kernels)
         self._waves = choose_waves(self._kernels.name)
         size = self.layout.run_frames
@@ -221,15 +223,16 @@ class Codec:
                 self._done.append((item.key, np.concatenate(item.samples)))
 
 
-def level_types(dtype: torch.dtype, levels: int) -> list[torch.dtype]:
-    """What each level of the wave decoder is computed in, when `dtype` is asked for.
+def grades_of(dtype: torch.dtype, levels: int) -> list[Grade]:
+    """How the first convolution and the levels of the wave decoder are computed, for a `dtype`.
 
     NOTE: 16 bits are those of fp16, also where bf16 is asked for: they cost the same and keep three
-    digits more, which is the difference between hearing the rounding and not (docs/log.md). What
-    comes before the levels stays fp32, because every later level magnifies its errors.
+    digits more. What is early is magnified by all that follows, so it keeps more (docs/log.md).
     """
-    half = dtype in (torch.float16, torch.bfloat16)
-    return [torch.float16 if half else torch.float32] * levels
+    if dtype not in (torch.float16, torch.bfloat16):
+        return [FP32] * (levels + 1)
+    half = torch.float16
+    return [Grade(half, 3), Grade(half, PARTS_OF_LEVEL_1)] + [Grade(half)] * (levels - 1)
 
 
 def choose_waves(kernels: str) -> Waves:

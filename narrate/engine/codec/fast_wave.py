@@ -14,8 +14,8 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
+from narrate.engine.codec.layers import Conv, NextBlock, Snake
 from narrate.engine.codec.wave import FULL_SCALE, Waves
-from narrate.engine.codec.weights import Conv, NextBlock, Snake
 
 __all__ = ["FAST", "Tile", "conv", "tile_of"]
 
@@ -49,7 +49,7 @@ def _conv_kernel(
     x, weight, x_tiles, weight_tiles, bias, add, rate, gain, live, raw, bent, time, steps_a_frame,
     TAPS: tl.constexpr, DILATION: tl.constexpr, IN: tl.constexpr, OUT: tl.constexpr,
     CHANNELS: tl.constexpr, ADD: tl.constexpr, SNAKE: tl.constexpr, LIVE: tl.constexpr,
-    KEEP: tl.constexpr, EXACT: tl.constexpr, TILED: tl.constexpr,
+    KEEP: tl.constexpr, BEND: tl.constexpr, PARTS: tl.constexpr, TILED: tl.constexpr,
     TIMES: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     TILES: tl.constexpr = (OUT + COLUMNS - 1) // COLUMNS
@@ -90,12 +90,21 @@ def _conv_kernel(
         tl.store(raw + to, _narrow(sums, kind), mask=inside)
     if SNAKE:
         own_rate = tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None]
-        turn = _sine(sums * own_rate, EXACT)
+        turn = _sine(sums * own_rate, kind == tl.float32)
         sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * (turn * turn)
     if LIVE:
         sums *= tl.load(live + at // steps_a_frame, mask=at < time, other=0)[:, None].to(tl.float32)
-    if SNAKE or LIVE:
-        tl.store(bent + to, _narrow(sums, kind), mask=inside)
+    if BEND:
+        upper = _narrow(sums, kind)
+        if PARTS == 1:
+            tl.store(bent + to, upper, mask=inside)
+        else:
+            step = at.to(tl.int64)[:, None] * (OUT // CHANNELS) + column[None] // CHANNELS
+            to = step * (PARTS * CHANNELS) + column[None] % CHANNELS
+            tl.store(bent + to, upper, mask=inside)
+            tl.store(bent + to + CHANNELS, (sums - upper.to(tl.float32)).to(kind), mask=inside)
+            if PARTS == 3:
+                tl.store(bent + to + 2 * CHANNELS, upper, mask=inside)
 
 
 def _depth(wide: int) -> int:
@@ -120,12 +129,14 @@ class Tile(NamedTuple):
 
 def tile_of(conv: Conv) -> Tile:
     """By measurement (docs/log.md), and fixed, so that a run repeats to the last bit."""
-    _, out, wide = conv.weight.shape
+    taps, out, wide = conv.weight.shape
     if conv.weight.dtype == torch.float32:
-        return Tile(128, min(_columns(out), 64), min(_depth(wide), 32), 8, 3)
+        return Tile(128, min(_columns(out), 64), min(_depth(wide), 32), 8 if taps > 1 else 4, 3)
     if out == 96:
-        return Tile(128, 128, 32, 8, 4)
-    return Tile(128, _columns(out), _depth(wide), 8, 4)
+        return Tile(256, 128, 32, 8, 3) if taps > 1 else Tile(64, 128, 32, 4, 4)
+    if out == 192 and taps == 1:
+        return Tile(128, 64, 64, 4, 4)
+    return Tile(128, _columns(out), _depth(wide), 4, 3)
 
 
 def conv(
@@ -138,10 +149,11 @@ def conv(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See `wave.plain_conv`; x is contiguous."""
     taps, out, wide = conv.weight.shape
-    shape = (len(x) * conv.steps, out // conv.steps)
-    plain = snake is None and live is None
-    bent = torch.empty(shape, dtype=conv.out, device=x.device)
-    raw = bent if plain or not keep else torch.empty_like(bent)
+    time, channels = len(x) * conv.steps, out // conv.steps
+    dtype, parts = conv.out
+    same = snake is None and live is None and parts == 1
+    bent = torch.empty(time, parts * channels, dtype=dtype, device=x.device)
+    raw = torch.empty(time, channels, dtype=dtype, device=x.device) if keep and not same else bent
     tile = tile_of(conv)
     tiled = wide * x.element_size() % 16 == 0  # what the copy engine asks for
     flat = conv.weight.view(taps * out, wide)
@@ -153,8 +165,8 @@ def conv(
         conv.bias if snake is None else snake.rate, conv.bias if snake is None else snake.gain,
         conv.bias if live is None else live, raw, bent, len(x),
         1 if live is None else len(x) // len(live),
-        taps, conv.dilation, wide, out, shape[1], add is not None, snake is not None,
-        live is not None, keep or plain, conv.out == torch.float32, tiled,
+        taps, conv.dilation, wide, out, channels, add is not None, snake is not None,
+        live is not None, keep or same, not same, parts, tiled,
         tile.times, tile.columns, tile.depth, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     return raw, bent

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from narrate.engine.codec.layers import CodecWeights
 from narrate.engine.codec.wave import Waves
-from narrate.engine.codec.weights import CodecWeights
 from narrate.engine.kernels import Kernels, Rotary
 from narrate.engine.kernels.plain import rotate
 

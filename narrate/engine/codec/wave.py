@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from narrate.engine.codec.weights import CodecWeights, Conv, NextBlock, Snake
+from narrate.engine.codec.layers import CodecWeights, Conv, Grade, NextBlock, Snake, parted
 
 __all__ = ["PLAIN", "Waves", "sound"]
 
@@ -39,7 +39,8 @@ def plain_conv(
 ) -> tuple[Tensor, Tensor]:
     """A causal convolution of x [time, in], with zeros before the beginning.
 
-    Returns (raw, bent), [time * steps, out] each, of type conv.out. raw is the result plus `add`;
+    Returns (raw, bent), [time * steps, out] each, of grade conv.out but that raw is in one part and
+    bent in all. x is in the parts that the weight is made for. raw is the result plus `add`;
     bent is the snake of raw, times live where that is given ([frames], 0 or 1, each for as many
     steps as time has a frame). Without a snake bent is raw itself times live. With `keep` off raw
     may be anything.
@@ -56,12 +57,7 @@ def plain_conv(
         bent = raw + snake.gain * (raw * snake.rate).sin().square()
     if live is not None:
         bent = bent * _by_step(live, bent)
-    return _narrow(raw, conv.out), _narrow(bent, conv.out)
-
-
-def _narrow(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Of this type, and never infinite: 16-bit floats of 11 digits end at 65504."""
-    return x.clamp(-65504.0, 65504.0).to(dtype) if dtype == torch.float16 else x.to(dtype)
+    return parted(raw, Grade(conv.out.dtype)), parted(bent, conv.out)
 
 
 def _by_step(live: Tensor, x: Tensor) -> Tensor:

@@ -1,119 +1,43 @@
-"""The speech decoder's tensors, checked by name and shape, in the layout that it is computed in.
-
-Time runs along the first axis and channels along the last. A convolution's weight is
-[taps, out, in]. A transposed convolution whose kernel is twice its stride is a convolution of two
-taps with stride times as many channels: what comes out, read as more steps of fewer channels, is
-its result, so there is one kind of convolution only.
-"""
+"""The speech decoder's tensors, read from the checkpoint and checked by name and shape."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from narrate.engine.codec.config import DILATIONS, CodecConfig
+from narrate.engine.codec.layers import (
+    FP32,
+    Block,
+    CodecWeights,
+    Conv,
+    Grade,
+    Layer,
+    NextBlock,
+    Snake,
+    Unit,
+    parted,
+)
 from narrate.engine.kernels import Norm
 from narrate.errors import BackendError
 
-__all__ = ["Block", "CodecWeights", "Conv", "Layer", "NextBlock", "Snake", "Unit", "load_codec"]
+__all__ = ["codec_tensors", "load_codec"]
 
 Tensor = torch.Tensor
 Get = Callable[..., Tensor]
 
 
-@dataclass(frozen=True, eq=False)
-class Conv:
-    """A causal convolution: weight [taps, steps * out, in], bias fp32 [steps * out].
-
-    Its result is of type `out`. With one tap it is a product.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    dilation: int = 1
-    steps: int = 1
-    out: torch.dtype = torch.float32
-
-
-@dataclass(frozen=True, eq=False)
-class Snake:
-    """x + gain * sin(rate * x)^2 by channel, both fp32."""
-
-    rate: Tensor
-    gain: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """A transformer layer; its two layer scales are folded into `out` and `down`."""
-
-    norm: Norm
-    qkv: Conv
-    out: Conv
-    mlp_norm: Norm
-    gate_up: Conv
-    down: Conv
-
-
-@dataclass(frozen=True, eq=False)
-class NextBlock:
-    """Upsampling, then ConvNeXt: depthwise [taps, channels], its scale folded into `narrow`."""
-
-    up: Conv
-    depthwise: Tensor
-    depthwise_bias: Tensor
-    norm: tuple[Tensor, Tensor]
-    widen: Conv
-    narrow: Conv
-
-
-@dataclass(frozen=True, eq=False)
-class Unit:
-    """A residual unit: snake, dilated convolution, snake, convolution of one tap."""
-
-    before: Snake
-    wide: Conv
-    between: Snake
-    point: Conv
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """A level of the wave decoder: snake, upsampling, three residual units."""
-
-    before: Snake
-    up: Conv
-    units: tuple[Unit, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class CodecWeights:
-    """All of it. tables [quantizers, codebook_size, codebook_dim]: codebooks after projection."""
-
-    config: CodecConfig
-    tables: Tensor
-    pre: Conv
-    enter: Conv
-    layers: tuple[Layer, ...]
-    norm: Norm
-    leave: Conv
-    ups: tuple[NextBlock, ...]
-    first: Conv
-    blocks: tuple[Block, ...]
-    after: Snake
-    last: Conv
-
-
 def load_codec(
-    folder: Path, config: CodecConfig, device: torch.device, dtypes: Sequence[torch.dtype]
+    folder: Path, config: CodecConfig, device: torch.device, grades: Sequence[Grade]
 ) -> CodecWeights:
     """Read the weights of a `speech_tokenizer` folder; `BackendError` names a tensor at fault.
 
-    `dtypes` has one type for each level of the wave decoder; what comes before them is fp32.
+    `grades` has one for the first convolution and one for each level of the wave decoder; what
+    comes before is fp32.
     """
     path = folder / "model.safetensors"
     try:
@@ -129,13 +53,25 @@ def load_codec(
                     raise _unfit(f"{name} is {list(found.shape)} instead of {list(shape)}", path)
                 return found
 
-            return _build(get, config, dtypes)
+            return _build(get, config, grades)
     except (OSError, SafetensorError) as error:
         raise BackendError(
             "the speech decoder's weights cannot be read",
             where=f"{path}: {error}",
             remedy="download the model again",
         ) from error
+
+
+def codec_tensors(config: CodecConfig) -> dict[str, tuple[int, ...]]:
+    """Every tensor that the decoder reads, by its name in the checkpoint, and its shape."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def note(name: str, *shape: int) -> Tensor:
+        shapes[f"decoder.{name}"] = shape
+        return torch.empty(shape, device="meta")
+
+    _build(note, config, [FP32] * (len(config.rates) + 1))
+    return shapes
 
 
 def _unfit(fault: str, path: Path) -> BackendError:
@@ -147,13 +83,15 @@ def _unfit(fault: str, path: Path) -> BackendError:
 
 
 @torch.no_grad()
-def _build(get: Get, config: CodecConfig, dtypes: Sequence[torch.dtype]) -> CodecWeights:
+def _build(get: Get, config: CodecConfig, grades: Sequence[Grade]) -> CodecWeights:
     c = config
     stack = "pre_transformer."
     count = len(c.rates)
     last = count + 2
     final = c.wave_dim // 2**count
-    first = _conv(get, "decoder.0.conv.", (c.latent, c.wave_dim, 7))
+    first = _conv(get, "decoder.0.conv.", (c.latent, c.wave_dim, 7), grades[0])
+    ups = [_next_block(get, f"upsample.{i}.", c.latent, r) for i, r in enumerate(c.ratios)]
+    ups[-1] = replace(ups[-1], narrow=replace(ups[-1].narrow, out=grades[0]))
     return CodecWeights(
         config=c,
         tables=_tables(get, c),
@@ -162,11 +100,11 @@ def _build(get: Get, config: CodecConfig, dtypes: Sequence[torch.dtype]) -> Code
         layers=tuple(_layer(get, f"{stack}layers.{i}.", c) for i in range(c.layers)),
         norm=Norm(get(f"{stack}norm.weight", c.hidden), c.eps),
         leave=_linear(get, f"{stack}output_proj.", c.hidden, c.latent),
-        ups=tuple(_next_block(get, f"upsample.{i}.", c.latent, r) for i, r in enumerate(c.ratios)),
-        first=replace(first, out=dtypes[0]),
-        blocks=tuple(_block(get, i, c, dtypes) for i in range(count)),
+        ups=tuple(ups),
+        first=replace(first, out=grades[1]),
+        blocks=tuple(_block(get, i, c, grades[1:]) for i in range(count)),
         after=_snake(get, f"decoder.{count + 1}.", final),
-        last=_conv(get, f"decoder.{last}.conv.", (final, 1, 7), dtypes[-1]),
+        last=_conv(get, f"decoder.{last}.conv.", (final, 1, 7), grades[-1]),
     )
 
 
@@ -196,13 +134,13 @@ def _conv(
     get: Get,
     name: str,
     sizes: tuple[int, int, int],
-    dtype: torch.dtype = torch.float32,
+    grade: Grade = FP32,
     dilation: int = 1,
 ) -> Conv:
     """A convolution of (in, out, taps) as the checkpoint has it, [out, in, taps]."""
     wide, out, taps = sizes
-    weight = get(f"{name}weight", out, wide, taps).permute(2, 0, 1).to(dtype)
-    return Conv(weight.contiguous(), get(f"{name}bias", out), dilation, out=dtype)
+    weight = parted(get(f"{name}weight", out, wide, taps).permute(2, 0, 1), grade, weights=True)
+    return Conv(weight.contiguous(), get(f"{name}bias", out), dilation, out=grade)
 
 
 def _upsampling(
@@ -210,14 +148,14 @@ def _upsampling(
     name: str,
     sizes: tuple[int, int, int],
     stride: int,
-    dtype: torch.dtype = torch.float32,
+    grade: Grade = FP32,
 ) -> Conv:
     """A transposed convolution of `taps` * stride; the newest input belongs to the last tap."""
     wide, out, taps = sizes
     weight = get(f"{name}weight", wide, out, taps * stride).view(wide, out, taps, stride)
     weight = weight.permute(2, 3, 1, 0).flip(0).reshape(taps, stride * out, wide)
     bias = get(f"{name}bias", out).repeat(stride)
-    return Conv(weight.to(dtype).contiguous(), bias, steps=stride, out=dtype)
+    return Conv(parted(weight, grade, weights=True).contiguous(), bias, steps=stride, out=grade)
 
 
 def _snake(get: Get, name: str, width: int) -> Snake:
@@ -256,23 +194,23 @@ def _next_block(get: Get, name: str, width: int, ratio: int) -> NextBlock:
     )
 
 
-def _block(get: Get, index: int, c: CodecConfig, dtypes: Sequence[torch.dtype]) -> Block:
+def _block(get: Get, index: int, c: CodecConfig, grades: Sequence[Grade]) -> Block:
     name = f"decoder.{index + 1}.block."
-    dtype, following = dtypes[index], dtypes[min(index + 1, len(dtypes) - 1)]
+    grade, following = grades[index], grades[min(index + 1, len(grades) - 1)]
     wide, out = c.wave_dim // 2**index, c.wave_dim // 2 ** (index + 1)
     units = []
     for number, dilation in enumerate(DILATIONS, start=2):
         own = f"{name}{number}."
-        point = _conv(get, f"{own}conv2.conv.", (out, out, 1), dtype)
+        point = _conv(get, f"{own}conv2.conv.", (out, out, 1), grade)
         units.append(
             Unit(
                 before=_snake(get, f"{own}act1.", out),
-                wide=_conv(get, f"{own}conv1.conv.", (out, out, 7), dtype, dilation),
+                wide=_conv(get, f"{own}conv1.conv.", (out, out, 7), grade, dilation),
                 between=_snake(get, f"{own}act2.", out),
                 point=point,
             )
         )
-    up = _upsampling(get, f"{name}1.conv.", (wide, out, 2), c.rates[index], dtype)
+    up = _upsampling(get, f"{name}1.conv.", (wide, out, 2), c.rates[index], grade)
     # The last result of a level is what the next one reads.
     units[-1] = replace(units[-1], point=replace(units[-1].point, out=following))
     return Block(_snake(get, f"{name}0.", wide), up, tuple(units))

@@ -1,0 +1,241 @@
+"""The speech decoder on a card: its convolutions by tile, and whole passes against fp32.
+
+    python -m benchmarks.codec FILE.json [--tiles]
+
+Random weights of the published sizes. The signal-to-noise ratio is against the same decoder in
+plain torch and fp32, which the tests hold equal to the published one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from triton.runtime.errors import OutOfResources
+
+from benchmarks.timing import CARD, Record, distance, microseconds, normal, write
+from narrate.engine.codec import Codec, codec, fast_wave, read_codec_config
+from narrate.engine.codec.layers import Conv, Grade, Snake
+from narrate.engine.codec.wave import plain_conv
+from narrate.engine.codec.weights import codec_tensors
+from tests.checkpoints.configs import speech_tokenizer_config
+
+FRAME_MS = 80
+TILE_FRAMES = 512
+FP32, FP16, BF16 = torch.float32, torch.float16, torch.bfloat16
+
+
+class Case(NamedTuple):
+    """A convolution: taps, dilation, steps, channels, times a frame, and its epilogue."""
+
+    taps: int
+    dilation: int
+    steps: int
+    wide: int
+    out: int
+    rate: int
+    dtype: torch.dtype
+    after: str
+
+
+CASES = {
+    "transformer qkv": Case(1, 1, 1, 512, 3072, 3, FP32, ""),
+    "transformer down": Case(1, 1, 1, 1024, 512, 3, FP32, "add"),
+    "upsampling": Case(1, 1, 2, 1024, 1024, 2, FP32, "live"),
+    "widen": Case(1, 1, 1, 1024, 4096, 4, FP32, ""),
+    "narrow": Case(1, 1, 1, 4096, 1024, 4, FP32, "add live"),
+    "first": Case(7, 1, 1, 3 * 1024, 1536, 4, FP16, "snake live"),
+}
+for _width, _step, _rate in ((768, 8, 4), (384, 5, 32), (192, 4, 160), (96, 3, 640)):
+    CASES |= {
+        f"up {_width}": Case(
+            2, 1, _step, 2 * _width, _width, _rate, FP16, "snake live keep"
+        ),
+        f"wide {_width}": Case(7, 3, 1, _width, _width, _rate * _step, FP16, "snake"),
+        f"point {_width}": Case(
+            1, 1, 1, _width, _width, _rate * _step, FP16, "add snake live keep"
+        ),
+    }  # fmt: skip
+
+TILES = {
+    "fp32": [(128, 64, 32, 8, 3), (128, 128, 32, 8, 3), (64, 64, 32, 4, 3), (128, 64, 32, 4, 3)],
+    "thin": [
+        (128, 128, 32, 8, 4),
+        (128, 128, 32, 4, 4),
+        (256, 128, 32, 8, 3),
+        (128, 32, 32, 4, 5),
+        (64, 128, 32, 4, 4),
+        (256, 32, 32, 4, 5),
+    ],
+    "fp16": [
+        (128, 128, 64, 8, 4),
+        (128, 128, 64, 8, 3),
+        (128, 128, 64, 4, 3),
+        (128, 256, 64, 8, 3),
+        (256, 128, 64, 8, 3),
+        (128, 64, 64, 4, 4),
+    ],
+}
+
+
+def tiles_of(case: Case) -> list[fast_wave.Tile]:
+    """The tiles to try."""
+    thin = case.out == 96 and case.taps != 2
+    kind = "fp32" if case.dtype == FP32 else "thin" if thin else "fp16"
+    return [fast_wave.Tile(*tile) for tile in TILES[kind]]
+
+
+def compute_of(case: Case, frames: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    """The convolution on random numbers, in Triton and in plain torch."""
+    taps, dilation, steps, wide, out, rate, dtype, after = case
+    weight = normal(taps, steps * out, wide, scale=(taps * wide) ** -0.5, dtype=dtype)
+    kept = Grade(FP16 if taps == 7 else dtype)
+    conv = Conv(weight, normal(steps * out, dtype=FP32), dilation, steps, kept)
+    given = {
+        "live": torch.ones(frames, device=CARD, dtype=torch.int32) if "live" in after else None,
+        "add": normal(frames * rate * steps, out, dtype=dtype) if "add" in after else None,
+        "keep": "snake" not in after or "keep" in after,
+    }
+    if "snake" in after:
+        given["snake"] = Snake(*(normal(out, dtype=FP32, scale=0.1).exp() for _ in range(2)))
+    x = normal(frames * rate, wide, dtype=dtype)
+    return partial(fast_wave.conv, x, conv, **given), partial(plain_conv, x, conv, **given)
+
+
+def compile_one(job: tuple[str, fast_wave.Tile]) -> None:
+    """Compile one tile of one convolution into the cache of kernels."""
+    name, tile = job
+    fast_wave.tile_of = lambda conv: tile
+    try:
+        compute_of(CASES[name], 16)[0]()
+    except OutOfResources as error:
+        print(name, tile, error, flush=True)
+
+
+def by_tile() -> list[Record]:
+    """Each convolution by tile: microseconds for TILE_FRAMES frames, TFLOP/s, error."""
+    jobs = [(name, tile) for name, case in CASES.items() for tile in tiles_of(case)]
+    with multiprocessing.get_context("spawn").Pool(14) as pool:
+        pool.map(compile_one, jobs, chunksize=2)
+    return [record for name, case in CASES.items() if (record := one_case(name, case))]
+
+
+def one_case(name: str, case: Case) -> Record:
+    """One convolution with every tile that fits the card."""
+    ours, plain = compute_of(case, 64)
+    wanted = plain()[1]  # type: ignore[index]
+    large, _ = compute_of(case, TILE_FRAMES)
+    flops = 2 * case.taps * case.wide * case.out * case.steps * case.rate * TILE_FRAMES
+    times: dict[str, float] = {}
+    far = 0.0
+    for tile in tiles_of(case):
+        fast_wave.tile_of = lambda conv, tile=tile: tile  # type: ignore[misc]
+        try:
+            far = max(far, distance(ours()[1], wanted))  # type: ignore[index]
+            times[str(tuple(tile))] = microseconds(large, replays=10)
+        except OutOfResources:
+            continue
+    best = min(times, key=lambda key: times[key])
+    record = {
+        "part": "tiles",
+        "name": name,
+        "frames": TILE_FRAMES,
+        "best": best,
+        "us": {key: round(value, 1) for key, value in times.items()},
+        "tflops": {key: round(flops / value / 1e6) for key, value in times.items()},
+        "error": far,
+    }
+    print(name, best, round(times[best]), "us", record["tflops"], f"{far:.1e}", flush=True)
+    return record
+
+
+def random_folder(folder: Path) -> Path:
+    """Write a speech_tokenizer of the published sizes; signals keep their size on their way."""
+    (folder / "config.json").write_text(json.dumps(speech_tokenizer_config("1.7b")))
+    tensors: dict[str, torch.Tensor] = {}
+    torch.manual_seed(0)
+    for name, shape in codec_tensors(read_codec_config(folder)).items():
+        last, noise = name.rsplit(".", 1)[-1], torch.randn(shape)
+        if last == "cluster_usage":
+            noise = torch.ones(shape)
+        elif last in ("alpha", "beta"):
+            noise *= 0.1
+        elif last in ("scale", "gamma"):
+            noise = 0.3 + 0.05 * noise
+        elif len(shape) == 1:
+            noise = 1 + 0.1 * noise if last == "weight" else 0.02 * noise
+        elif last != "embedding_sum":
+            noise *= (0.002 if shape[0] == 1 else 1.0) / math.prod(shape[1:]) ** 0.5
+        tensors[name] = noise.contiguous()
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def whole(folder: Path) -> list[Record]:
+    """Whole passes: noise against fp32, milliseconds, times real time."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    codes = [torch.randint(0, 2048, (n, 16), device=CARD, dtype=torch.int32) for n in (300, 90, 7)]
+    exact = Codec(folder, CARD, FP32, 512, "torch", graphs=False)
+    wanted = torch.cat([torch.from_numpy(one).double() for one in exact.decode(codes)])
+    records: list[Record] = []
+    cases = [(FP32, "torch", 512), (FP32, "triton", 512), (BF16, "torch", 512)]
+    cases += [(BF16, "triton", frames) for frames in (256, 1024, 2048)]
+    parts = codec.PARTS_OF_LEVEL_1
+    for number, (dtype, kernels, frames) in enumerate([*cases, cases[-2], cases[-2], cases[-2]]):
+        codec.PARTS_OF_LEVEL_1 = parts if number < len(cases) else number - len(cases) + 1
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        began = time.perf_counter()
+        one = Codec(folder, CARD, dtype, frames, kernels)
+        got = torch.cat([torch.from_numpy(samples).double() for samples in one.decode(codes)])
+        started = time.perf_counter() - began
+        noise = got - wanted
+        run = microseconds(one._compute_latents, replays=5) / 1e3
+        wave = microseconds(one._compute_samples, replays=5) / 1e3
+        record = {
+            "part": "whole",
+            "asked": str(dtype),
+            "kernels": kernels,
+            "frames": frames,
+            "parts_of_level_1": codec.PARTS_OF_LEVEL_1,
+            "snr_db": round(20 * math.log10(float(wanted.norm() / noise.norm().clamp(1e-9))), 1),
+            "most_steps_off": float(noise.abs().max()),
+            "transformer_ms": round(run, 3),
+            "wave_ms": round(wave, 3),
+            "x_realtime": round(frames * FRAME_MS / (wave + run), 1),
+            "start_s": round(started, 1),
+            "peak_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2),
+        }
+        records.append(record)
+        print(record, flush=True)
+        one.close()
+        del one
+    return records
+
+
+def main() -> None:
+    """Measure, print a line a figure, write JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--tiles", action="store_true", help="each convolution by tile, too")
+    given = parser.parse_args()
+    chosen = fast_wave.tile_of
+    with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
+        records = by_tile() if given.tiles else []
+        fast_wave.tile_of = chosen
+        records += whole(random_folder(Path(folder)))
+    write(given.out, records)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The speech decoder's weights as values, in the layout that they are computed in.
+
+Time runs along the first axis and channels along the last. A convolution's weight is
+[taps, out, in]. A transposed convolution whose kernel is twice its stride is a convolution of two
+taps with stride times as many channels: what comes out, read as more steps of fewer channels, is
+its result, so there is one kind of convolution only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from narrate.engine.codec.config import CodecConfig
+from narrate.engine.kernels import Norm
+
+__all__ = [
+    "FP32",
+    "Block",
+    "CodecWeights",
+    "Conv",
+    "Grade",
+    "Layer",
+    "NextBlock",
+    "Snake",
+    "Unit",
+    "parted",
+]
+
+Tensor = torch.Tensor
+
+
+class Grade(NamedTuple):
+    """How finely numbers are kept: a type, and in how many parts side by side.
+
+    Two parts are what the type can hold and what it leaves over; a third repeats the first. Against
+    weights in parts (upper, upper, lower) a product over all of them is one of twice the digits.
+    """
+
+    dtype: torch.dtype
+    parts: int = 1
+
+
+FP32 = Grade(torch.float32)
+
+
+def parted(x: Tensor, grade: Grade, weights: bool = False) -> Tensor:
+    """x, fp32, in a grade: its parts side by side along the last axis; never infinite."""
+    dtype, parts = grade
+    if dtype == torch.float16:
+        x = x.clamp(-65504.0, 65504.0)
+    upper = x.to(dtype)
+    if parts == 1:
+        return upper
+    lower = (x - upper.float()).to(dtype)
+    order = (upper, upper, lower) if weights else (upper, lower, upper)
+    return torch.cat(order[:parts], -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """A causal convolution: weight [taps, steps * out, in], bias fp32 [steps * out].
+
+    Its result has grade `out`, and `in` counts the parts of what it reads. With one tap it is a
+    product.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    dilation: int = 1
+    steps: int = 1
+    out: Grade = FP32
+
+
+@dataclass(frozen=True, eq=False)
+class Snake:
+    """x + gain * sin(rate * x)^2 by channel, both fp32."""
+
+    rate: Tensor
+    gain: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A transformer layer; its two layer scales are folded into `out` and `down`."""
+
+    norm: Norm
+    qkv: Conv
+    out: Conv
+    mlp_norm: Norm
+    gate_up: Conv
+    down: Conv
+
+
+@dataclass(frozen=True, eq=False)
+class NextBlock:
+    """Upsampling, then ConvNeXt: depthwise [taps, channels], its scale folded into `narrow`."""
+
+    up: Conv
+    depthwise: Tensor
+    depthwise_bias: Tensor
+    norm: tuple[Tensor, Tensor]
+    widen: Conv
+    narrow: Conv
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A residual unit: snake, dilated convolution, snake, convolution of one tap."""
+
+    before: Snake
+    wide: Conv
+    between: Snake
+    point: Conv
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A level of the wave decoder: snake, upsampling, three residual units."""
+
+    before: Snake
+    up: Conv
+    units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class CodecWeights:
+    """All of it. tables [quantizers, codebook_size, codebook_dim]: codebooks after projection."""
+
+    config: CodecConfig
+    tables: Tensor
+    pre: Conv
+    enter: Conv
+    layers: tuple[Layer, ...]
+    norm: Norm
+    leave: Conv
+    ups: tuple[NextBlock, ...]
+    first: Conv
+    blocks: tuple[Block, ...]
+    after: Snake
+    last: Conv
