@@ -105,6 +105,7 @@ def parts_of_a_tick(engine: Engine, model: Model) -> dict[str, object]:
         "frame_x_realtime": round(engine.batch_size * FRAME_MS / frame, 1),
         "arrival_ms": {length: round(ms, 3) for length, ms in arrivals.items()},
         "newcomers": runner.group,
+        "codec_frames": codec.layout.frames,
         "codec_pass_ms": round(passes, 3),
         "codec_x_realtime": round(codec.layout.frames * FRAME_MS / passes, 1),
     }
@@ -126,7 +127,8 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
             kernels=args.kernels, retries=0,
         )  # fmt: skip
         started = time.time()
-        codec = random_codec(folder, device, args.codec_frames)
+        frames = args.codec_frames or (4096 if batch >= 128 else 1024)
+        codec = random_codec(folder, device, frames)
         codec_s = time.time() - started
         engine = Engine.of(Parts(model, TextIds(folder), SamplingOptions(), codec), options)
         speak(engine, chunks(min(32, batch * 2), seed=9))
@@ -166,7 +168,7 @@ def main() -> None:
     parser.add_argument("--batches", default="1,32,256,512")
     parser.add_argument("--kernels", default="auto")
     parser.add_argument("--newcomers", type=int, default=16)
-    parser.add_argument("--codec-frames", type=int, default=1024)
+    parser.add_argument("--codec-frames", type=int, help="of a pass; default by batch")
     parser.add_argument("--positions", type=int, default=512)
     parser.add_argument("--chunks", type=int, default=3859)
     parser.add_argument("--json", type=Path)

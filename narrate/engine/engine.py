@@ -34,7 +34,9 @@ __all__ = ["Decoder", "Engine", "Parts"]
 _LEAST_FRAMES_PER_TEXT_ID = 4  # what a calm reader needs; less room than that is no use
 _CODEC_BYTES = 6 << 30  # set aside for the codec's work space
 _CPU_BATCH = 8
-_CODEC_FRAMES, _CODEC_FRAMES_ON_CPU = 1024, 128  # of a pass
+# Frames of the codec's passes: a longer one wastes less at its end, a shorter one is full sooner.
+_MANY_ROWS = 128
+_CODEC_FRAMES, _CODEC_FRAMES_OF_FEW, _CODEC_FRAMES_ON_CPU = 4096, 1024, 128
 
 
 class Decoder(Protocol):
@@ -285,6 +287,8 @@ def _load(folder: Path, options: EngineOptions) -> Parts:
         model = build_model(config, take, device, dtype, options.max_context)
     sampling = options.sampling or read_sampling(folder)
     graphs = options.recorded(device)
-    frames = _CODEC_FRAMES if device.type == "cuda" else _CODEC_FRAMES_ON_CPU
+    few = options.batch_size is not None and options.batch_size < _MANY_ROWS
+    on_card = _CODEC_FRAMES_OF_FEW if few else _CODEC_FRAMES
+    frames = on_card if device.type == "cuda" else _CODEC_FRAMES_ON_CPU
     decoder = Codec(folder / "speech_tokenizer", device, dtype, frames, graphs=graphs)
     return Parts(model, TextIds(folder), sampling, decoder)

@@ -48,8 +48,8 @@ def _attend_one_kernel(
     base = (row * KV_HEADS + head) * positions * DIM
     there = step < start
     here = base + step[:, None] * DIM + lane[None]
-    old_k = tl.load(keys + here, mask=there[:, None], other=0.0).to(tl.float32)
-    old_v = tl.load(values + here, mask=there[:, None], other=0.0).to(tl.float32)
+    old_k = tl.load(keys + here, mask=there[:, None], other=0.0)
+    old_v = tl.load(values + here, mask=there[:, None], other=0.0)
     cos = tl.load(cos_table + start * HALF + lane % HALF)
     sin = tl.load(sin_table + start * HALF + lane % HALF)
     own = qkv + row * (Q_HEADS + 2 * KV_HEADS) * DIM
@@ -61,13 +61,13 @@ def _attend_one_kernel(
     for shared in tl.static_range(SHARED):
         at = head * SHARED + shared
         q = _turned(own + at * DIM, q_weight, lane, cos, sin, q_eps, DIM).to(tl.float32)
-        scores = tl.where(there, tl.sum(old_k * q[None], 1) * scale, float("-inf"))
+        scores = tl.where(there, tl.sum(old_k.to(tl.float32) * q[None], 1) * scale, float("-inf"))
         new = tl.sum(k.to(tl.float32) * q, 0) * scale
         top = tl.maximum(tl.max(scores, 0), new)
         p = tl.exp(scores - top)
         p_new = tl.exp(new - top)
         total = tl.sum(p, 0) + p_new
-        made = (tl.sum(p[:, None] * old_v, 0) + p_new * v.to(tl.float32)) / total
+        made = (tl.sum(p[:, None] * old_v.to(tl.float32), 0) + p_new * v.to(tl.float32)) / total
         tl.store(out + (row * Q_HEADS + at) * DIM + lane, made.to(out.dtype.element_ty))
 
 

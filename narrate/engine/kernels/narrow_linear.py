@@ -15,7 +15,8 @@ from narrate.engine.kernels.shapes import Norm
 
 __all__ = ["add_linear", "fits", "norm_linear", "norm_swiglu"]
 
-_DEPTH = 1024
+# Columns a program, depth a step, warps: by measurement, docs/log.md.
+_BROAD, _LONG, _GATED = (4, 1024, 4), (2, 2048, 4), (2, 1024, 2)
 
 
 @triton.jit
@@ -65,10 +66,10 @@ def _product(
 ) -> torch.Tensor:  # fmt: skip
     rows, depth = x.shape
     columns = out.shape[1]
-    wide = 4 if gated or rows > 2 or columns <= 2048 else 8
+    wide, deep, warps = _GATED if gated else _LONG if columns <= 2048 else _BROAD
     _narrow_kernel[(triton.cdiv(columns, wide),)](
         x, norm.weight if norm else x, weight, out, columns, depth, norm.eps if norm else 0.0,
-        rows, norm is not None, gated, add, wide, _DEPTH, num_warps=4,
+        rows, norm is not None, gated, add, wide, deep, num_warps=warps,
     )  # fmt: skip
     return out
 
