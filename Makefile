@@ -7,11 +7,11 @@ DEMO := data/tokenization-tutorial.md
 ARGS ?=
 BOOK ?=
 
-.PHONY: help python venv dev demo test test-all lint format bench clean
+.PHONY: help python venv dev demo test test-all lint format bench bench-engine clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 python: ## check that $(PYTHON) can be used
 	@command -v $(PYTHON) >/dev/null || { echo "make: no '$(PYTHON)' here; install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3.12 venv" >&2; exit 1; }
@@ -59,6 +59,9 @@ format: dev ## let ruff format and sort
 
 bench: dev ## time the commands from outside; BOOK=path for another document
 	@$(BIN)/python docs/benchmarks/commands.py $(BOOK)
+
+bench-engine: ## time the engine on the card, JSON under docs/benchmarks; ARGS="--size 0.6b"
+	@$(PYTHON) -m benchmarks.engine --json docs/benchmarks/engine.json $(ARGS)
 
 clean: ## remove .venv and caches; outputs and the store stay
 	rm -rf $(VENV) build dist .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""Whether a book sounds the same in any order: three orders at one batch size, compared by bytes."""
+"""Whether a book sounds the same in any order: three orders, one batch size, byte by byte."""
 
 from __future__ import annotations
 
