@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save_file
@@ -101,7 +101,7 @@ def compute_of(case: Case, frames: int) -> tuple[Callable[[], object], Callable[
     weight = normal(taps, steps * out, wide, scale=(taps * wide) ** -0.5, dtype=dtype)
     kept = Grade(FP16 if taps == 7 else dtype)
     conv = Conv(weight, normal(steps * out, dtype=FP32), dilation, steps, kept)
-    given = {
+    given: dict[str, Any] = {
         "live": torch.ones(frames, device=CARD, dtype=torch.int32) if "live" in after else None,
         "add": normal(frames * rate * steps, out, dtype=dtype) if "add" in after else None,
         "keep": "snake" not in after or "keep" in after,

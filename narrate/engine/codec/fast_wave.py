@@ -7,6 +7,7 @@ written once and read once by the next product.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import torch
@@ -139,6 +140,12 @@ def tile_of(conv: Conv) -> Tile:
     return Tile(128, _columns(out), _depth(wide), 4, 3)
 
 
+@functools.cache
+def _has_copy_engine(device: torch.device) -> bool:
+    """Cards from Hopper on; and the interpreter, which can do anything."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device)[0] >= 9
+
+
 def conv(
     x: torch.Tensor,
     conv: Conv,
@@ -155,7 +162,7 @@ def conv(
     bent = torch.empty(time, parts * channels, dtype=dtype, device=x.device)
     raw = torch.empty(time, channels, dtype=dtype, device=x.device) if keep and not same else bent
     tile = tile_of(conv)
-    tiled = wide * x.element_size() % 16 == 0  # what the copy engine asks for
+    tiled = _has_copy_engine(x.device) and wide * x.element_size() % 16 == 0
     flat = conv.weight.view(taps * out, wide)
     blocks = [tile.times, tile.depth], [tile.columns, tile.depth]
     _conv_kernel[(triton.cdiv(len(x), tile.times) * triton.cdiv(out, tile.columns),)](
