@@ -65,12 +65,14 @@ class Block:
 
     `origins[i]` is the source offset of `text[i]`, never decreasing, so every character that is
     spoken can be traced to the character that was written. `level` is a heading's depth from 1.
+    `aside` says what a block is that is not spoken unless asked for: a footnote, the contents.
     """
 
     kind: BlockKind
     text: str
     origins: Sequence[int]
     level: int = 0
+    aside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

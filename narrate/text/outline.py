@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from narrate.core import Block, BlockKind, Chapter
-from narrate.text.headings import Heading
+from narrate.text.headings import Heading, HeadingKind, heading_of
 
-__all__ = ["Entry", "chapters_by_level", "chapters_of", "opening_title"]
+__all__ = [
+    "Entry",
+    "chapters_at",
+    "chapters_by_level",
+    "chapters_of",
+    "joined_opening",
+    "opening_title",
+    "promoted",
+]
 
 _OPENING_CHARS = 600  # a title page is shorter; more than this before chapter 1 is a chapter
 _TITLE_CHARS = 80
+_LEAST_PROMOTED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +70,68 @@ def chapters_by_level(blocks: Sequence[Block], title: str) -> tuple[Chapter, ...
     One heading of level 1 is the title, and chapters begin at level 2; else they begin at the
     highest level there is. A title with text under it is a chapter, a title alone opens the next.
     """
-    levels = [block.level for block in blocks if block.kind is BlockKind.HEADING]
+    levels = [
+        block.level for block in blocks if block.kind is BlockKind.HEADING and not block.aside
+    ]
     top = min(levels, default=0)
-    titled = levels.count(1) == 1 and len(levels) > 1
-    below = min((level for level in levels if level > 1), default=1)
-    starts = {1, below} if titled else {top}
+    titled = levels.count(top) == 1 and len(levels) > 1
+    below = min((level for level in levels if level > top), default=top)
+    starts = {top, below} if titled else {top}
     drafts: list[_Draft] = []
     for block in blocks:
-        starting = block.kind is BlockKind.HEADING and block.level in starts
+        starting = block.kind is BlockKind.HEADING and block.level in starts and not block.aside
         if drafts and starting and drafts[-1].bare and drafts[-1].word == "title":
             drafts[-1].title, drafts[-1].word = title_of(block), ""
         elif starting or not drafts:
             name = title_of(block) if starting else title
-            word = "title" if titled and starting and block.level == 1 else ""
+            word = "title" if titled and starting and block.level == top else ""
             drafts.append(_Draft(name, word))
         drafts[-1].blocks.append(block)
     return tuple(Chapter(draft.title, tuple(draft.blocks)) for draft in drafts)
+
+
+def chapters_at(
+    blocks: Sequence[Block], starts: Sequence[tuple[int, str]], title: str
+) -> tuple[Chapter, ...]:
+    """The chapters that begin at given blocks, each with its title; what is before has its own."""
+    cuts = [(index, name) for index, name in sorted(dict(starts).items()) if index < len(blocks)]
+    if not cuts or cuts[0][0] > 0:
+        cuts.insert(0, (0, title))
+    ends = [index for index, _ in cuts[1:]] + [len(blocks)]
+    return tuple(
+        Chapter(name, tuple(blocks[start:end]))
+        for (start, name), end in zip(cuts, ends, strict=True)
+    )
+
+
+def joined_opening(chapters: Sequence[Chapter]) -> tuple[Chapter, ...]:
+    """The chapters; what stands before the first heading opens the first one if it is short."""
+    if len(chapters) < 2 or chapters[0].blocks[0].kind is BlockKind.HEADING:
+        return tuple(chapters)
+    first, second, *rest = chapters
+    if not _is_title_page([block for block in first.blocks if not block.aside]):
+        return tuple(chapters)
+    return (Chapter(second.title, first.blocks + second.blocks), *rest)
+
+
+def promoted(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks, with "CHAPTER III" as a heading where only its looks said so."""
+    marked = any(_numbered(block) for block in blocks if block.kind is BlockKind.HEADING)
+    plain = [i for i, block in enumerate(blocks) if block.kind is not BlockKind.HEADING]
+    found = [i for i in plain if not blocks[i].aside and _numbered(blocks[i])]
+    result = list(blocks)
+    if marked or len(found) < _LEAST_PROMOTED:
+        return result
+    for index in found:
+        result[index] = replace(blocks[index], kind=BlockKind.HEADING, level=2)
+    return result
+
+
+def _numbered(block: Block) -> bool:
+    if len(block.text) > _TITLE_CHARS:
+        return False
+    heading = heading_of(block.text)
+    return heading is not None and heading.kind is HeadingKind.NUMBERED
 
 
 def opening_title(entries: Sequence[Entry]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from narrate.core import Block, BlockKind, Chunk, Document, Pauses, Plan, Skipped, Span
@@ -17,7 +17,7 @@ from narrate.text.traced import skipped_in
 
 __all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "plan"]
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 """Raised by hand when the same document would give other chunks than before."""
 
 MIN_MAX_CHARS = 40
@@ -28,11 +28,15 @@ _RUNNING = frozenset({BlockKind.ITEM, BlockKind.TABLE})
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """How to plan: the hard limit of a chunk, another language than the document's, pauses."""
+    """How to plan: the hard limit of a chunk, another language than the document's, pauses.
+
+    `include` names what is spoken although it is set aside: reasons, words of them, or "all".
+    """
 
     max_chars: int = 300
     language: str | None = None
     pauses: Pauses = field(default_factory=Pauses)
+    include: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a limit under which words could not stay whole."""
@@ -51,7 +55,7 @@ def plan(document: Document, options: PlanOptions = PlanOptions()) -> Plan:
         title=document.title,
         author=document.author,
         language=planner.language,
-        chapter_titles=tuple(chapter.title for chapter in document.chapters),
+        chapter_titles=tuple(planner.titles),
         chunks=chunks,
         skipped=tuple(sorted([*document.skipped, *planner.skipped], key=lambda skip: skip.span)),
     )
@@ -68,15 +72,22 @@ class _Planner:
         self.limits = Limits(options.max_chars - room)
         self.language = options.language or document.language
         self.skipped: list[Skipped] = []
+        self.titles: list[str] = []
+        self.include = options.include
         self._breaks = [skip.span.start for skip in document.skipped if skip.reason == SCENE_BREAK]
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks in order; `self.skipped` is complete when the last one is out."""
         position = 0
-        for number, chapter in enumerate(self.document.chapters, 1):
+        for chapter in self.document.chapters:
+            blocks = self._wanted(chapter.blocks)
+            if chapter.blocks and not blocks:
+                continue
+            self.titles.append(chapter.title)
+            number = len(self.titles)
             held: Chunk | None = None
-            for index, block in enumerate(chapter.blocks):
-                after = chapter.blocks[index + 1] if index + 1 < len(chapter.blocks) else None
+            for index, block in enumerate(blocks):
+                after = blocks[index + 1] if index + 1 < len(blocks) else None
                 for piece, pause_s in self._paced(block, after):
                     made = self._chunk(block, piece, number, position + 1, pause_s)
                     if made is None:
@@ -86,6 +97,17 @@ class _Planner:
                     held, position = made, position + 1
             if held is not None:
                 yield self._with_pause(held, self.pauses.chapter_s)
+
+    def _wanted(self, blocks: Sequence[Block]) -> list[Block]:
+        """The blocks that are spoken; the others are skipped for what they are."""
+        wanted: list[Block] = []
+        for block in blocks:
+            if block.aside and not _included(block.aside, self.include):
+                end = _end_of(self.document.source, block.origins[-1], block.text[-1])
+                self._skip(Span(block.origins[0], end), block.aside)
+            else:
+                wanted.append(block)
+        return wanted
 
     def _paced(self, block: Block, after: Block | None) -> Iterator[tuple[Piece, float]]:
         if not block.text:
@@ -134,20 +156,25 @@ class _Planner:
         text = raw.replace("\n", " ")
         return Chunk(chapter, position, text, spoken(raw, self.language), span, pause_s)
 
-    def _skip(self, span: Span) -> None:
+    def _skip(self, span: Span, reason: str = NOTHING) -> None:
         """Skip a span, but not a second time what is skipped inside it."""
         cursor = span.start
         known = self.document.skipped
         index = bisect_left(known, cursor, key=lambda skip: skip.span.start)
         while index < len(known) and known[index].span.start < span.end:
             start = known[index].span.start
-            self.skipped += skipped_in(self.document.source, cursor, start, NOTHING)
+            self.skipped += skipped_in(self.document.source, cursor, start, reason)
             cursor = known[index].span.end
             index += 1
-        self.skipped += skipped_in(self.document.source, cursor, span.end, NOTHING)
+        self.skipped += skipped_in(self.document.source, cursor, span.end, reason)
 
     def _with_pause(self, chunk: Chunk, pause_s: float) -> Chunk:
         return Chunk(chunk.chapter, chunk.position, chunk.text, chunk.spoken, chunk.span, pause_s)
+
+
+def _included(aside: str, include: Sequence[str]) -> bool:
+    """Whether a part was asked for: "notes" brings the footnotes, "all" everything."""
+    return any(word == "all" or word.rstrip("s") in aside.casefold() for word in include)
 
 
 def _apart(block: Block, parts: list[Piece]) -> list[Piece]:

@@ -9,14 +9,23 @@ from types import MappingProxyType
 
 from narrate.core import Document
 from narrate.errors import InputError
-from narrate.text.readers import md, txt
+from narrate.text.readers import epub, html, md, txt
 
 __all__ = ["MAX_FILE_BYTES", "READERS", "SUPPORTED", "Reader", "read"]
 
 Reader = Callable[[bytes, Path], Document]
 
 READERS: Mapping[str, Reader] = MappingProxyType(
-    {".txt": txt.read, ".text": txt.read, ".md": md.read, ".markdown": md.read}
+    {
+        ".txt": txt.read,
+        ".text": txt.read,
+        ".md": md.read,
+        ".markdown": md.read,
+        ".epub": epub.read,
+        ".html": html.read,
+        ".htm": html.read,
+        ".xhtml": html.read,
+    }
 )
 SUPPORTED = tuple(sorted(READERS))
 

@@ -1,0 +1,222 @@
+"""HTML to blocks: one walk over the tree, without recursion, for HTML and EPUB alike.
+
+The HTML parser of lxml is used for XHTML too: an XML parser that recovers from errors deletes
+`&mdash;` and `&eacute;` without a word. What its rules would misread is mended before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lxml import etree, html
+
+from narrate.core import BlockKind
+from narrate.text.decoding import decode
+from narrate.text.extraction import Extraction, Run
+from narrate.text.roles import aside_of, mark_of
+
+__all__ = ["Page", "parsed", "walk"]
+
+_DECLARED = re.compile(
+    rb"<\?xml[^>]*?encoding=[\"']([\w.-]+)|<meta[^>]+charset=[\"']?([\w.-]+)", re.I
+)
+_PROLOGUE = re.compile(r"\A\s*<\?xml[^>]*\?>")
+# `<script/>` and `<a id="x"/>` close themselves in XHTML; in HTML they would swallow what follows.
+_SELF_CLOSED = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]{0,4000})?)/>")
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_VOID_NAMES = "area base br col embed hr img input link meta param source track wbr"
+_VOID = frozenset(_VOID_NAMES.split())
+_SPACE = re.compile(r"\s+")
+_EAST = "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60"
+_EAST_BREAK = re.compile(rf"(?<=[{_EAST}])\s*\n\s*(?=[{_EAST}])")
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_BLOCK_NAMES = (
+    "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset "
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu nav ol p "
+    "pre section summary table tbody tfoot thead tr ul"
+)
+_BLOCKS = frozenset(_BLOCK_NAMES.split())
+_UNREAD_NAMES = "head script style template object audio video iframe svg canvas map"
+_UNREAD = frozenset(_UNREAD_NAMES.split())
+_KINDS = {
+    "blockquote": BlockKind.QUOTE,
+    "li": BlockKind.ITEM,
+    "dd": BlockKind.ITEM,
+    "dt": BlockKind.ITEM,
+    "pre": BlockKind.CODE,
+    "tr": BlockKind.TABLE,
+} | dict.fromkeys(_HEADINGS, BlockKind.HEADING)
+_CELLS = frozenset({"td", "th"})
+_CODE = "code block"
+_INITIAL = re.compile("fig|drop|initial")
+
+
+@dataclass(slots=True)
+class Page:
+    """One parsed page: its tree, its title and the language it declares."""
+
+    root: html.HtmlElement
+    title: str
+    language: str
+    author: str
+
+
+def parsed(data: bytes, where: str) -> Page | None:
+    """Parse a page; nothing where there is no markup in it. Links are never followed."""
+    text = _PROLOGUE.sub("", _text_of(data, where)).replace("\0", "")
+    text = _CDATA.sub(lambda found: found[1].replace("&", "&amp;").replace("<", "&lt;"), text)
+    text = _SELF_CLOSED.sub(_closed, text)
+    parser = html.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True
+    )
+    try:
+        root = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError):
+        return None
+    title = root.findtext(".//title") or ""
+    metas = (meta for meta in root.iter("meta") if meta.get("name") == "author")
+    author = next((meta.get("content") or "" for meta in metas), "")
+    language = root.get("lang") or root.get("xml:lang") or ""
+    return Page(root, " ".join(title.split()), language, " ".join(author.split()))
+
+
+def _closed(found: re.Match[str]) -> str:
+    name = found[1].lower()
+    return found[0] if name in _VOID else f"<{found[1]}{found[2]}></{found[1]}>"
+
+
+def _text_of(data: bytes, where: str) -> str:
+    """The page's text in the encoding it declares, if that fits, else as any text is decoded."""
+    declared = _DECLARED.search(data[:4096])
+    if declared is not None and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        name = (declared[1] or declared[2]).decode("ascii", "replace").lower()
+        if name not in ("utf-16", "utf-8"):
+            try:
+                return data.decode("cp1252" if name in ("iso-8859-1", "latin-1") else name)
+            except (UnicodeDecodeError, LookupError):
+                pass
+    return decode(data, where)
+
+
+@dataclass(slots=True)
+class _Open:
+    """What an open element changes for the text inside it."""
+
+    tag: str
+    kind: BlockKind | None = None
+    reason: str = ""
+    aside: str = ""
+    initial: bool = False
+
+
+@dataclass(slots=True)
+class _Walker:
+    extraction: Extraction
+    anchored: Callable[[str], None] | None
+    aside: str
+    stack: list[_Open] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    initial: list[Run] = field(default_factory=list)
+    unread: int = 0
+    rows: int = 0
+    literal: int = 0
+
+    def start(self, element: html.HtmlElement) -> None:
+        """Enter an element."""
+        tag = element.tag
+        if self.unread or tag in _UNREAD:
+            self.unread += 1
+            return
+        if tag == "br":
+            self.text("\n", literal=True)
+        elif tag in _CELLS and any(run.text.strip() for run in self.runs):
+            self.text(" | ", literal=True)
+        elif tag in _BLOCKS:
+            self._break(tag)
+        name = element.get("id") or (element.get("name") if tag == "a" else None)
+        if name and self.anchored is not None:
+            self.anchored(name)
+        outer = self.stack[-1] if self.stack else _Open("", aside=self.aside)
+        self.stack.append(
+            _Open(
+                tag,
+                _KINDS.get(tag, outer.kind),
+                outer.reason or mark_of(element),
+                outer.aside or aside_of(element),
+                outer.initial or _INITIAL.search(element.get("class") or "") is not None,
+            )
+        )
+        self.rows += tag == "tr"
+        self.literal += tag in ("pre", "textarea")
+        self.text(element.text or "")
+
+    def end(self, element: html.HtmlElement) -> None:
+        """Leave an element; its tail belongs to the one around it."""
+        if self.unread:
+            self.unread -= 1
+        else:
+            tag = element.tag
+            if tag in _BLOCKS:
+                self._break(tag)
+            self.rows -= tag == "tr"
+            self.literal -= tag in ("pre", "textarea")
+            self.stack.pop()
+        if not self.unread:
+            self.text(element.tail or "")
+
+    def text(self, text: str, *, literal: bool = False) -> None:
+        """Take text in, its white space folded where that means nothing."""
+        if not text:
+            return
+        if not literal and not self.literal:
+            text = _SPACE.sub(" ", _EAST_BREAK.sub("", text))
+            if text == " " and (not self.runs or self.runs[-1].text[-1:].isspace()):
+                return
+        self.runs.append(Run(text, self.stack[-1].reason if self.stack else ""))
+
+    def _break(self, tag: str) -> None:
+        if self.rows and tag not in _HEADINGS and tag not in ("tr", "table", "li"):
+            self.text(" ")
+        else:
+            self.flush()
+
+    def flush(self) -> None:
+        """End the block that is being collected."""
+        runs, self.runs = self.runs, []
+        top = self.stack[-1] if self.stack else _Open("")
+        spoken = "".join(run.text for run in runs if not run.reason).strip()
+        if top.initial and len(spoken) == 1 and spoken.isupper():
+            self.initial = [Run(spoken)]  # a drop cap: the first letter of the next block's word
+            return
+        if self.initial and spoken:
+            runs, self.initial = [*self.initial, Run(runs[0].text.lstrip(), runs[0].reason),
+                                  *runs[1:]], []  # fmt: skip
+        kind = top.kind or BlockKind.PARAGRAPH
+        level = next((_HEADINGS[o.tag] for o in reversed(self.stack) if o.tag in _HEADINGS), 0)
+        if kind is not BlockKind.HEADING:
+            level = 0
+            if "\n" in spoken and kind is not BlockKind.CODE:
+                kind = BlockKind.VERSE
+        aside = top.aside or self.aside or (_CODE if kind is BlockKind.CODE else "")
+        self.extraction.add(kind, runs, level=level, aside=aside)
+
+
+def walk(
+    page: Page,
+    extraction: Extraction,
+    *,
+    anchored: Callable[[str], None] | None = None,
+    aside: str = "",
+) -> None:
+    """Append a page's blocks; `anchored` is told each id, before the text that it stands at."""
+    walker = _Walker(extraction, anchored, aside)
+    for event, element in etree.iterwalk(page.root, events=("start", "end")):
+        if not isinstance(element.tag, str):
+            continue
+        if event == "start":
+            walker.start(element)
+        else:
+            walker.end(element)
+    walker.flush()

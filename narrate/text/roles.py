@@ -1,0 +1,107 @@
+"""What markup says a part of a document is for: which parts and which marks are not read aloud."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lxml import html
+
+__all__ = ["ASIDES", "aside_of", "aside_of_title", "mark_of"]
+
+_ROLES: Mapping[str, str] = MappingProxyType(
+    {
+        "contents": "toc lot loi loa landmarks page-list doc-toc doc-pagelist toc-rw",
+        "index": "index doc-index",
+        "copyright page": "copyright-page imprint imprimatur colophon doc-colophon",
+        "footnote": (
+            "footnote footnotes rearnote rearnotes endnote endnotes doc-footnote doc-endnotes "
+            "doc-endnote"
+        ),
+    }
+)
+_CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "contents": "toc contents tableofcontents",
+        "copyright page": "copyright-page copyright legalnotice colophon",
+        "footnote": "footnote footnotes endnotes rearnotes",
+        "navigation": "docnav navheader navfooter navigation",
+        "Project Gutenberg licence": "pgheader pg-boilerplate pgfooter",
+        "transcriber's note": "tnote transnote",
+    }
+)
+_BY_ROLE = {role: reason for reason, roles in _ROLES.items() for role in roles.split()}
+_BY_CLASS = {name: reason for reason, names in _CLASSES.items() for name in names.split()}
+_TITLES = tuple(
+    (re.compile(pattern, re.IGNORECASE), reason)
+    for reason, pattern in {
+        "contents": "(?:table of )?contents|inhalt(?:sverzeichnis)?|table des mati[eè]res|[ií]ndice"
+        "|sommaire|sommario|sumário|оглавление|содержание|目次|目录|目錄|차례"
+        "|list of (?:the )?(?:plates|illustrations|figures|tables|maps)",
+        "index": "(?:general |subject )?index|register|sachregister|索引",
+        "copyright page": "copyright(?: page| notice)?|legal notice|impressum|imprint|colophon"
+        "|奥付|版权",
+        "footnote": "(?:foot|end)?notes|fußnoten|anmerkungen|注释|注釈",
+    }.items()
+)
+_MARK_CLASSES = {
+    "pagenum": "page number", "pageno": "page number", "x-ebookmaker-pageno": "page number",
+    "page-number": "page number", "pagebreak": "page number", "lnum": "line number",
+    "linenum": "line number", "noteref": "footnote mark", "fnanchor": "footnote mark",
+    "footnote-ref": "footnote mark",
+}  # fmt: skip
+_MARK_ROLES = {
+    "noteref": "footnote mark", "doc-noteref": "footnote mark", "pagebreak": "page number",
+    "doc-pagebreak": "page number", "backlink": "footnote mark", "doc-backlink": "footnote mark",
+}  # fmt: skip
+_MARK_TAGS = {"rt": "ruby reading", "rp": "ruby reading", "rtc": "ruby reading"}
+_NOTE_MARK = re.compile(r"[\[(]?(?:\d{1,4}|[*†‡§¶#]{1,3}|[a-z]|[ivx]{1,5})[\])]?")
+
+ASIDES = tuple(sorted({*_ROLES, *_CLASSES, "code block"}))
+"""The reasons for which whole blocks are set aside, and that can be asked for."""
+
+
+def _words(element: html.HtmlElement, name: str) -> list[str]:
+    return (element.get(name) or "")[:1000].lower().split()
+
+
+def aside_of(element: html.HtmlElement) -> str:
+    """Why all of an element is not read unless asked for, empty where it is."""
+    if element.tag == "nav":
+        return "contents" if "toc" in _words(element, "epub:type") else "navigation"
+    if element.tag not in ("div", "section", "aside", "ol", "ul", "dl", "table", "p", "article",
+                           "li", "body"):  # fmt: skip
+        return ""
+    for role in [*_words(element, "epub:type"), *_words(element, "role")]:
+        if role in _BY_ROLE:
+            return _BY_ROLE[role]
+    return next((_BY_CLASS[c] for c in _words(element, "class") if c in _BY_CLASS), "")
+
+
+def aside_of_title(title: str) -> str:
+    """Why a chapter of this title is not read unless asked for, empty where it is."""
+    bare = title.strip(" .:_*")
+    return next((reason for pattern, reason in _TITLES if pattern.fullmatch(bare)), "")
+
+
+def mark_of(element: html.HtmlElement) -> str:
+    """Why a piece inside a paragraph is not read, empty where it is."""
+    if element.tag in _MARK_TAGS:
+        return _MARK_TAGS[element.tag]
+    if element.tag not in ("a", "span", "sup", "small", "b", "i"):
+        return ""
+    for role in [*_words(element, "epub:type"), *_words(element, "role")]:
+        if role in _MARK_ROLES:
+            return _MARK_ROLES[role]
+    for name in _words(element, "class"):
+        if name in _MARK_CLASSES:
+            return _MARK_CLASSES[name]
+    if element.tag in ("a", "sup"):
+        text = "".join(element.itertext())[:12].strip()
+        raised = element.tag == "sup" or any(child.tag == "sup" for child in element)
+        link = element if element.tag == "a" else next(iter(element.iterfind(".//a")), None)
+        inside = link is not None and "#" in (link.get("href") or "")
+        if inside and (raised or text[:1] == "[") and _NOTE_MARK.fullmatch(text):
+            return "footnote mark"
+    return ""
