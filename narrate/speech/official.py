@@ -108,7 +108,7 @@ class OfficialBackend:
         """Let go of the model and the memory it holds."""
         model, self._model = self._model, None
         if model:
-            model.free_memory()
+            model.close()
 
     def _loaded(self) -> OfficialModel:
         if self._model is None:

@@ -132,6 +132,15 @@ class OfficialModel:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def close(self) -> None:
+        """Let go of the model; it is of no use afterwards."""
+        # NOTE: the model holds itself in cycles, and what was frozen is never collected: without
+        # the thaw every model that a process ever loaded stays on the card.
+        del self._model, self._talker, self._draws
+        gc.unfreeze()
+        gc.collect()
+        self.free_memory()
+
     def say(self, requests: Sequence[Request], prompt: VoicePrompt) -> list[Said]:
         """Speak one batch; samples are mono at the codec's rate."""
         self._caps = [one.frame_cap for one in requests]

@@ -258,3 +258,18 @@ def test_a_compiled_model_says_the_same(
     for text in TEXTS:
         assert spoken[text].checks == together[text].checks
         np.testing.assert_allclose(spoken[text].samples, together[text].samples, atol=1e-3)
+
+
+def test_a_closed_backend_lets_go_of_its_model(base: Checkpoint, voice: Voice) -> None:
+    import gc
+
+    def models() -> int:
+        gc.unfreeze()  # what is frozen is in no list
+        return sum(type(one).__name__ == "Qwen3TTSModel" for one in gc.get_objects())
+
+    before = models()
+    backend = OfficialBackend(options(base, batch_size=1))
+    list(backend.speak(iter(utterances()[1:2]), voice))
+    assert models() == before + 1
+    backend.close()
+    assert models() == before
