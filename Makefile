@@ -53,9 +53,10 @@ lint: dev ## ruff, formatting, mypy, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: dev ## let ruff format and sort
+format: dev ## let ruff format and sort, and write the tables of docs/structure.md anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/python docs/structure.py
 
 bench: dev ## time the commands from outside; BOOK=path for another document
 	@$(BIN)/python docs/benchmarks/commands.py $(BOOK)

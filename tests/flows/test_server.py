@@ -31,7 +31,8 @@ def ask(api: str, path: str, **body: Any) -> list[dict[str, Any]]:
         f"{api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+        found: list[dict[str, Any]] = json.load(answer)
+        return found
 
 
 def test_a_server_leaves_when_its_run_is_killed(home: Path) -> None:
