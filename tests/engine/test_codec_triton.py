@@ -59,6 +59,16 @@ def test_a_result_in_parts(parts: int) -> None:
         assert parts == 2 or torch.equal(bent[:, 48:].float(), upper)
 
 
+def test_attention_stays_in_its_window_and_its_utterance() -> None:
+    window, heads, dim, time = 40, 2, 8, 200
+    utterance = torch.full((time,), -1, dtype=torch.int32, device=DEVICE)
+    for number, (first, end) in enumerate(((3, 60), (63, 70), (73, 190))):
+        utterance[first:end] = number
+    qkv, angle = normal(time, 3 * heads * dim), normal(time, dim // 2)
+    given = (qkv, angle.cos(), angle.sin(), utterance, window)
+    assert (FAST.attend(*given) - PLAIN.attend(*given)).abs().max() < 1e-4
+
+
 def test_depthwise_with_its_norm() -> None:
     unused = normal(1)
     block = NextBlock(

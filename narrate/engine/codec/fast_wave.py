@@ -15,6 +15,7 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
+from narrate.engine.codec import fast_window
 from narrate.engine.codec.layers import Conv, NextBlock, Snake
 from narrate.engine.codec.wave import FULL_SCALE, Waves
 
@@ -241,4 +242,4 @@ def last(x: torch.Tensor, conv: Conv) -> torch.Tensor:
     return out
 
 
-FAST = Waves("triton", conv, depthwise, last)
+FAST = Waves("triton", conv, depthwise, last, fast_window.attend)

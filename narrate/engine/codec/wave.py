@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from narrate.engine.codec.layers import CodecWeights, Conv, Grade, NextBlock, Snake, parted
+from narrate.engine.kernels.plain import rotate
 
 __all__ = ["PLAIN", "Waves", "sound"]
 
@@ -21,12 +22,13 @@ FULL_SCALE = 32767
 
 @dataclass(frozen=True)
 class Waves:
-    """conv and depthwise, see `plain_conv` and `plain_depthwise`; last: `plain_last`."""
+    """What the functions mean is said by their plain twins, `plain_conv` and so on."""
 
     name: str
     conv: Callable[..., tuple[Tensor, Tensor]]
     depthwise: Callable[[Tensor, NextBlock], Tensor]
     last: Callable[[Tensor, Conv], Tensor]
+    attend: Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
 
 
 def plain_conv(
@@ -78,7 +80,31 @@ def plain_last(x: Tensor, conv: Conv) -> Tensor:
     return (raw[:, 0].float().clamp(-1.0, 1.0) * FULL_SCALE).round().to(torch.int16)
 
 
-PLAIN = Waves("torch", plain_conv, plain_depthwise, plain_last)
+def plain_attend(qkv: Tensor, cos: Tensor, sin: Tensor, utterance: Tensor, window: int) -> Tensor:
+    """Causal attention with RoPE over the last `window` places of one's own utterance.
+
+    qkv [time, 3 * heads * head_dim] fp32, cos and sin [time, head_dim // 2] by place, utterance
+    [time] int32 -> [time, heads * head_dim]. It goes by blocks of one window: a query sees its own
+    block and the one before. Time is a multiple of the window.
+    """
+    head_dim = 2 * cos.shape[1]
+    split = qkv.view(len(qkv), 3, -1, head_dim).unbind(1)
+    cos, sin = cos[:, None], sin[:, None]
+    turned = rotate(split[0], cos, sin), rotate(split[1], cos, sin), split[2]
+    q, k, v = (part.view(-1, window, *part.shape[1:]) for part in turned)
+    k, v = (torch.cat((F.pad(p, (0, 0, 0, 0, 0, 0, 1, 0))[:-1], p), 1) for p in (k, v))
+    q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+    own = utterance.view(-1, window)
+    before = F.pad(own, (0, 0, 1, 0), value=-2)[:-1]
+    same = own[:, :, None] == torch.cat((before, own), 1)[:, None]
+    step = torch.arange(2 * window, device=own.device)
+    behind = step[:window, None] + window - step[None]
+    seen = (same & (behind >= 0) & (behind < window))[:, None]
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+    return out.transpose(1, 2).reshape(len(qkv), -1)
+
+
+PLAIN = Waves("torch", plain_conv, plain_depthwise, plain_last, plain_attend)
 
 
 def sound(weights: CodecWeights, waves: Waves, x: Tensor, live: Tensor) -> Tensor:
