@@ -39,18 +39,31 @@ def main() -> None:
         "backwards": book[::-1],
         "shuffled": [book[i] for i in random.permutation(len(book))],
     }
+    codes: dict[str, list[str]] = {name: [] for name in orders}
+    put = codec.put
+    going: list[str] = []
+
+    def note(key: object, held: torch.Tensor, context: int = 0) -> None:
+        codes[going[-1]].append(hashlib.sha256(held.cpu().numpy().tobytes()).hexdigest())
+        put(key, held, context)
+
+    codec.put = note  # type: ignore[method-assign]
     said = {
         name: {
             one.utterance.take_key: hashlib.sha256(one.samples.tobytes()).hexdigest()
             for one in engine.speak(iter(order), voice(model))
         }
         for name, order in orders.items()
+        if not going.append(name)  # type: ignore[func-returns-value]
     }
     first = said["as written"]
     row: dict[str, object] = {"size": args.size, "batch": args.batch, "takes": len(first)}
     row |= {
         f"{name}: differ": sum(first[key] != other[key] for key in first)
         for name, other in said.items()
+    }
+    row["codes differ"] = {
+        name: len(set(codes["as written"]) - set(other)) for name, other in codes.items()
     }
     row["distinct"] = len(set(first.values()))
     print(json.dumps(row), flush=True)

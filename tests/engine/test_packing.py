@@ -14,7 +14,7 @@ ITEMS = st.lists(
     st.tuples(st.integers(0, 90), st.integers(0, 200)).map(lambda t: (t[0], t[0] + t[1])),
     max_size=12,
 )
-LAYOUT = Layout(frames=64, run_frames=144, transformer_reach=50, wave_reach=10, gap=3)
+LAYOUT = Layout(frames=64, run_frames=144, transformer_reach=50, wave_reach=10, gap=3, grain=8)
 
 
 @given(ITEMS)
@@ -40,6 +40,7 @@ def test_places_do_not_meet(items: list[tuple[int, int]]) -> None:
             end = 0
             for span in run.spans:
                 assert span.at >= end + LAYOUT.gap
+                assert span.at % LAYOUT.grain == 0
                 end = span.at + span.end - span.first
             assert end <= LAYOUT.run_frames
 

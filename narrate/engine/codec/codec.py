@@ -28,6 +28,7 @@ __all__ = ["Codec", "Samples"]
 
 Samples = np.ndarray[tuple[int], np.dtype[np.int16]]
 _FRAMES_A_PASS = 1024
+_FAST_TILE = 64  # queries a program of the fast attention
 PARTS_OF_LEVEL_1 = 2
 
 
@@ -65,7 +66,10 @@ class Codec:
         graphs: bool = True,
     ) -> None:
         self.config = read_codec_config(folder)
-        self.layout = Layout.of(self.config, frames)
+        grain = (
+            self.config.window if Kernels.choose(device, kernels).name == "torch" else _FAST_TILE
+        )
+        self.layout = Layout.of(self.config, frames, grain)
         self.device = device
         levels = len(self.config.rates)
         self._weights = load_codec(folder, self.config, device, grades_of(dtype, levels))

@@ -64,25 +64,35 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The fixed sizes: places of a wave pass and of a transformer's run, reaches and gap."""
+    """The fixed sizes: places of a wave pass and of a transformer's run, reaches and gap.
+
+    A run's spans begin at multiples of `grain`, the step of the attention: so its sums have the
+    same order wherever an utterance lies, and its samples the same bytes.
+    """
 
     frames: int
     run_frames: int
     transformer_reach: int
     wave_reach: int
     gap: int
+    grain: int = 1
 
     @classmethod
-    def of(cls, config: CodecConfig, frames: int) -> Layout:
+    def of(cls, config: CodecConfig, frames: int, grain: int = 1) -> Layout:
         """The sizes for passes of `frames`; a run has room for the longest piece and its past."""
-        least = frames + config.transformer_reach + config.wave_reach + config.gap
+        least = frames + config.transformer_reach + config.wave_reach + config.gap + grain
         runs = -(-least // config.window) * config.window
-        return cls(frames, runs, config.transformer_reach, config.wave_reach, config.gap)
+        reaches = config.transformer_reach, config.wave_reach
+        return cls(frames, runs, *reaches, config.gap, grain)
 
     @property
     def longest(self) -> int:
         """The most frames that one piece can have, whatever comes before it."""
         return self.frames - self.gap - self.wave_reach
+
+    def _after(self, run: Run) -> int:
+        """Where the next span of a run begins."""
+        return -(-(run.used + self.gap) // self.grain) * self.grain
 
     def place(self, one: Pass, piece: Piece) -> bool:
         """Give the piece its places in the pass, or say that it has no room for it."""
@@ -93,13 +103,13 @@ class Layout:
         start = one.used + self.gap
         kept = piece.first - before
         first = max(kept - self.transformer_reach, 0)
-        length = self.gap + piece.end - first
-        if not one.runs or one.runs[-1].used + length > self.run_frames:
+        length = piece.end - first
+        if not one.runs or self._after(one.runs[-1]) + length > self.run_frames:
             one.runs.append(Run())
         run = one.runs[-1]
-        at = run.used + self.gap
+        at = self._after(run)
         run.spans.append(Span(piece.item, first, piece.end, at, kept, start))
-        run.used += length
+        run.used = at + length
         one.cuts.append((piece, start + before))
         one.used += needed
         return True

@@ -2,14 +2,18 @@
 
 With one to four rows a product only reads its weight once, as fast as memory gives it: a program
 takes a few columns over the whole depth and sums without matrix units. Norm, SwiGLU and residual
-are fused in as in `fast_linear`.
+are fused in as in `fast_linear`. On cards that can, a program fetches its weights while the kernel
+before it still runs.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import triton
 import triton.language as tl
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from narrate.engine.kernels.shapes import Norm
 
@@ -23,8 +27,10 @@ _BROAD, _LONG, _GATED = (4, 1024, 4), (2, 2048, 4), (2, 1024, 2)
 def _narrow_kernel(
     x, norm, weight, out, columns, depth, eps,
     ROWS: tl.constexpr, NORM: tl.constexpr, GATED: tl.constexpr, ADD: tl.constexpr,
-    COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
+    COLUMNS: tl.constexpr, DEPTH: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
+    if EARLY:
+        gdc_launch_dependents()
     column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
     real = column < columns
     lane = tl.arange(0, DEPTH)
@@ -39,6 +45,8 @@ def _narrow_kernel(
         w = tl.load(from_w + start, mask=mask, other=0.0).to(tl.float32)
         if GATED:
             u = tl.load(from_w + columns * depth + start, mask=mask, other=0.0).to(tl.float32)
+        if EARLY:
+            gdc_wait()  # weights are nobody's result: only what follows waits for the last kernel
         a = tl.load(x + row[:, None] * depth + (start + lane)[None], mask=deep[None], other=0.0)
         wide = a.to(tl.float32)
         if NORM:
@@ -60,16 +68,24 @@ def _narrow_kernel(
     tl.store(to, sums.to(out.dtype.element_ty), mask=real[None])
 
 
+@cache
+def _can_start_early(card: int) -> bool:
+    """Whether a kernel may begin before the one in front of it has ended: from Hopper on."""
+    return torch.cuda.get_device_capability(card) >= (9, 0)
+
+
 def _product(
     x: torch.Tensor, weight: torch.Tensor, out: torch.Tensor,
     norm: Norm | None = None, gated: bool = False, add: bool = False,
 ) -> torch.Tensor:  # fmt: skip
     rows, depth = x.shape
     columns = out.shape[1]
+    early = x.is_cuda and _can_start_early(x.device.index)
     wide, deep, warps = _GATED if gated else _LONG if columns <= 2048 else _BROAD
     _narrow_kernel[(triton.cdiv(columns, wide),)](
         x, norm.weight if norm else x, weight, out, columns, depth, norm.eps if norm else 0.0,
-        rows, norm is not None, gated, add, wide, deep, num_warps=warps,
+        rows, norm is not None, gated, add, wide, deep, early, num_warps=warps,
+        **({"launch_pdl": True} if early else {}),
     )  # fmt: skip
     return out
 
