@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -73,8 +74,9 @@ def test_what_prefect_reads_is_set_before_it_is_imported_and_the_users_word_stan
 def test_a_run_shows_its_document_its_steps_and_its_progress(
     prefect_api: str, home: Path, data: Path, tmp_path: Path
 ) -> None:
+    document = str(shutil.copy(data / "short-story.txt", tmp_path / "a-story-of-its-own.txt"))
     done = subprocess.run(
-        [sys.executable, "-c", "from narrate.cli import main; main()", data / "short-story.txt"],
+        [sys.executable, "-c", "from narrate.cli import main; main()", document],
         env={**os.environ, "PREFECT_API_URL": prefect_api, "PYTHONPATH": str(Path.cwd())},
         cwd=tmp_path,
         capture_output=True,
@@ -82,8 +84,8 @@ def test_a_run_shows_its_document_its_steps_and_its_progress(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    name = str(data / "short-story.txt")
-    [run] = ask(prefect_api, "flow_runs/filter", flow_runs={"name": {"any_": [name]}})
+    named = {"name": {"any_": [document]}}
+    [run] = ask(prefect_api, "flow_runs/filter", flow_runs=named)
     assert run["state"]["type"] == "COMPLETED"
     among = {"flow_runs": {"id": {"any_": [run["id"]]}}}
     steps = {task["name"].split()[0] for task in ask(prefect_api, "task_runs/filter", **among)}
