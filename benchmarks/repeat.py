@@ -47,15 +47,14 @@ def main() -> None:
         codes[going[-1]].append(hashlib.sha256(held.cpu().numpy().tobytes()).hexdigest())
         put(key, held, context)
 
-    codec.put = note  # type: ignore[method-assign]
-    said = {
-        name: {
+    codec.put = note  # type: ignore[method-assign, assignment]
+    said: dict[str, dict[str, str]] = {}
+    for name, order in orders.items():
+        going.append(name)
+        said[name] = {
             one.utterance.take_key: hashlib.sha256(one.samples.tobytes()).hexdigest()
             for one in engine.speak(iter(order), voice(model))
         }
-        for name, order in orders.items()
-        if not going.append(name)  # type: ignore[func-returns-value]
-    }
     first = said["as written"]
     row: dict[str, object] = {"size": args.size, "batch": args.batch, "takes": len(first)}
     row |= {
