@@ -23,7 +23,7 @@ TAKE_BYTES_PER_S = 24_000
 
 
 def book(
-    document: Annotated[str, typer.Argument(metavar="FILE", help="The document: .txt or .md.")],
+    document: Annotated[str, typer.Argument(metavar="FILE", help="The document to read.")],
     out: Annotated[
         str, typer.Option("--out", metavar="DIR", help="Where the book's folder is made.")
     ] = "outputs",
@@ -63,6 +63,7 @@ def book(
     max_chars: Annotated[
         int, typer.Option("--max-chars", metavar="N", help="The longest chunk, in characters.")
     ] = 300,
+    include: options.Include = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -112,6 +113,7 @@ def book(
         seed=seed,
         attempts=attempts,
         max_chars=max_chars,
+        include=include,
         force=force,
     )
     settings = Settings.from_environment()

@@ -16,6 +16,7 @@ __all__ = [
     "Concurrency",
     "CudnnBenchmark",
     "FramesPerCharacter",
+    "Include",
     "Model",
     "Server",
     "Tf32",
@@ -89,6 +90,15 @@ FramesPerCharacter = Annotated[
         "--frames-per-character",
         metavar="X",
         help="Where a sentence that does not end is cut, in frames of 80 ms; 2 by default.",
+    ),
+]
+
+Include = Annotated[
+    str | None,
+    typer.Option(
+        "--include",
+        metavar="PARTS",
+        help="Parts to speak that are left out, such as footnotes,contents, or all.",
     ),
 ]
 

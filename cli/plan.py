@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from narrate.cli import options
+
 if TYPE_CHECKING:
     from narrate.core import Plan
 
@@ -15,7 +17,7 @@ __all__ = ["plan"]
 
 
 def plan(
-    document: Annotated[str, typer.Argument(metavar="FILE", help="The document: .txt or .md.")],
+    document: Annotated[str, typer.Argument(metavar="FILE", help="The document to read.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, a stable format for other programs.")
     ] = False,
@@ -26,6 +28,7 @@ def plan(
         str | None,
         typer.Option("--language", metavar="xx", help="The document's language, such as en."),
     ] = None,
+    include: options.Include = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Print what would be spoken, chunk by chunk, and what would be skipped.
@@ -38,8 +41,10 @@ def plan(
     """
     from narrate import text
 
-    options = text.PlanOptions(max_chars=max_chars, language=language)
-    made = text.plan(text.read(Path(document)), options)
+    wanted = text.PlanOptions(
+        max_chars=max_chars, language=language, include=text.included(include)
+    )
+    made = text.plan(text.read(Path(document)), wanted)
     typer.echo(json.dumps(_values(made), ensure_ascii=False, indent=1) if as_json else _lines(made))
 
 

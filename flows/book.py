@@ -44,6 +44,7 @@ def narrate_book(
     seed: int | None = None,
     attempts: int = 3,
     max_chars: int = 300,
+    include: str | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
     """Narrate a document; the store knows what is done, so a run resumes where one ended."""

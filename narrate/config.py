@@ -126,6 +126,7 @@ class Job:
     seed: int | None = None
     attempts: int = 3
     max_chars: int = 300
+    include: str | None = None
     force: bool = False
 
     def __post_init__(self) -> None:

@@ -45,7 +45,11 @@ def plan_digest(source_sha256: str, job: Job) -> str:
 
 def plan_options(job: Job) -> text.PlanOptions:
     """Return the part of a job that planning needs."""
-    return text.PlanOptions(max_chars=job.max_chars, language=job.language)
+    return text.PlanOptions(
+        max_chars=job.max_chars,
+        language=job.language,
+        include=text.included(job.include),
+    )
 
 
 def speech_digest(backend: Backend, voice: Voice) -> str:

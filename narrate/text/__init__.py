@@ -8,7 +8,7 @@ headings  lines that are titles     accounting every character is spoken or skip
 """
 
 from narrate.text.accounting import Coverage, CoverageError, coverage
-from narrate.text.planning import PLAN_VERSION, PlanOptions, plan
+from narrate.text.planning import PLAN_VERSION, PlanOptions, included, plan
 from narrate.text.readers import SUPPORTED, read
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "CoverageError",
     "PlanOptions",
     "coverage",
+    "included",
     "plan",
     "read",
 ]

@@ -15,12 +15,13 @@ from narrate.text.clean import LIGATURE, joins
 from narrate.text.spoken import spoken
 from narrate.text.traced import skipped_in
 
-__all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "plan"]
+__all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "included", "plan"]
 
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 """Raised by hand when the same document would give other chunks than before."""
 
 MIN_MAX_CHARS = 40
+_MOST_CHARS = {"zh": 120, "ja": 120}  # a Han sign takes two or three times a letter's time
 NOTHING = "nothing to pronounce"
 SCENE_BREAK = "scene break"
 _RUNNING = frozenset({BlockKind.ITEM, BlockKind.TABLE})
@@ -69,8 +70,9 @@ class _Planner:
         self.pauses = options.pauses
         # A ligature becomes up to three letters that must stay together: room for two of them.
         room = 2 if LIGATURE.search(document.source) else 0
-        self.limits = Limits(options.max_chars - room)
         self.language = options.language or document.language
+        most = _MOST_CHARS.get(self.language.split("-")[0], options.max_chars)
+        self.limits = Limits(min(options.max_chars, most) - room)
         self.skipped: list[Skipped] = []
         self.titles: list[str] = []
         self.include = options.include
@@ -170,6 +172,12 @@ class _Planner:
 
     def _with_pause(self, chunk: Chunk, pause_s: float) -> Chunk:
         return Chunk(chunk.chapter, chunk.position, chunk.text, chunk.spoken, chunk.span, pause_s)
+
+
+def included(words: str | None) -> tuple[str, ...]:
+    """Understand `--include`: the parts that are asked for, parted by commas."""
+    parts = (word.strip().casefold() for word in (words or "").split(","))
+    return tuple(sorted(filter(None, parts)))
 
 
 def _included(aside: str, include: Sequence[str]) -> bool:

@@ -153,3 +153,8 @@ def test_archives_that_cannot_be_read_are_refused(
     with pytest.raises(InputError) as caught:
         document(data, "a.epub")
     assert caught.value.remedy
+
+
+def test_chinese_and_japanese_chunks_are_short() -> None:
+    chunks = plan(read(book("other/ja_kusamakura_ch1_noruby.txt"))).chunks
+    assert max(len(chunk.text) for chunk in chunks) <= 120

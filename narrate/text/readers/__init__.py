@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from narrate.core import Document
 from narrate.errors import InputError
-from narrate.text.readers import epub, html, md, txt
+from narrate.text.readers import docx, epub, html, md, pdf, txt
 
 __all__ = ["MAX_FILE_BYTES", "READERS", "SUPPORTED", "Reader", "read"]
 
@@ -21,7 +21,9 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         ".text": txt.read,
         ".md": md.read,
         ".markdown": md.read,
+        ".docx": docx.read,
         ".epub": epub.read,
+        ".pdf": pdf.read,
         ".html": html.read,
         ".htm": html.read,
         ".xhtml": html.read,

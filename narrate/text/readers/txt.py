@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from narrate.core import Block, BlockKind, Document, Skipped
@@ -26,7 +26,9 @@ from narrate.text.paragraphs import (
 from narrate.text.sections import drop_contents, split_headings
 from narrate.text.traced import Traced, Tracer, skipped_in
 
-__all__ = ["read"]
+__all__ = ["read", "read_text"]
+
+RUNNING_HEAD = "running head or page number"
 
 _MARKS = re.compile(
     r"(?P<illustration>\[Illustration[^\[\]]*\])|(?P<page_number>\[(?:Pg|Page)\.? ?\d+\])"
@@ -40,7 +42,15 @@ _SUBTITLE_CHARS = 60
 def read(data: bytes, path: Path) -> Document:
     """Read a plain text; `path` gives the title where the text gives none."""
     source = decode(data, str(path))
-    frame = gutenberg.frame_of(source)
+    return read_text(source, path, len(source), {})
+
+
+def read_text(source: str, path: Path, end: int, facts: Mapping[str, str]) -> Document:
+    """Read text that was decoded already; what stands behind `end` are running heads.
+
+    `facts` may hold the title and the author that a file states.
+    """
+    frame = gutenberg.frame_of(source[:end])
     skipped = skipped_in(source, 0, frame.start, gutenberg.HEADER)
     groups = groups_of(source, frame.start, frame.end)
     width = wrap_width(groups)
@@ -55,11 +65,12 @@ def read(data: bytes, path: Path) -> Document:
         skipped += dropped
         if block is not None:
             entries.append(Entry(block, heading))
-    skipped += skipped_in(source, frame.end, len(source), gutenberg.LICENCE)
-    title = frame.title or opening_title(entries) or path.stem
+    skipped += skipped_in(source, frame.end, end, gutenberg.LICENCE)
+    skipped += skipped_in(source, end, len(source), RUNNING_HEAD)
+    title = frame.title or facts.get("title") or opening_title(entries) or path.stem
     return Document(
         title=title,
-        author=frame.author or _author(entries),
+        author=frame.author or _author(entries) or facts.get("author", ""),
         language=language_of(source[frame.start : frame.end], named(frame.language)),
         chapters=chapters_of(entries, title),
         source=source,

@@ -1,0 +1,186 @@
+"""PDF by pdfium: lines to paragraphs by their place on the page, then read as plain text.
+
+Running heads and page numbers are taken out where they repeat, paragraphs are joined over line
+and page ends, and a hyphen at a line's end goes only where the book has the word without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from narrate.core import Document
+from narrate.errors import InputError
+from narrate.text.readers import txt
+
+__all__ = ["read"]
+
+_MAX_PAGES = 10_000
+_EDGE_LINES = 2  # at the top and at the bottom of a page can be a running head
+_LEAST_REPEATED = 3
+_WIDE_GAP = 1.35  # of the usual distance between two lines parts paragraphs
+_SHORT_LINE = 0.8  # of the text's width: such a line ends a paragraph
+_INDENT = 8.0  # points
+_SENTENCE_END = re.compile(r"[.!?:;…][\"'”’»)\]]*$")
+_NUMBER = re.compile(r"[-–—\[( ]*(\d{1,4}|[ivxlc]{1,7})[-–—\]) ]*", re.IGNORECASE)
+_HYPHENS = "-\u2010\x02\ufffe"
+_LINE_HYPHEN = re.compile(rf"[^\W\d_][{_HYPHENS}]$")
+_BROKEN = "\x02"  # pdfium's own sign for a hyphen at which it joined two lines
+_LEFT_BROKEN = re.compile(r"[-\u2010]?[\x02\ufffe]+")
+_BROKEN_WORD = re.compile(r"([^\W\d_]+)[-\u2010]?[\x02\ufffe]+([^\W\d_]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a page; places in points, `top` and `left` of its first character."""
+
+    text: str
+    page: int
+    left: float
+    right: float
+    top: float
+
+
+def read(data: bytes, path: Path) -> Document:
+    """Read a PDF that holds text; a scanned one is refused."""
+    pages, facts = _pages(data, str(path))
+    removed = _running(pages)
+    kept = [line for page in pages for line in page if id(line) not in removed]
+    if not kept:
+        raise InputError(
+            "the PDF holds no text: its pages are pictures",
+            where=str(path),
+            remedy="run it through a text recognition program such as OCRmyPDF first",
+        )
+    words = set(re.findall(r"[^\W\d_]+", " ".join(line.text for line in kept).lower()))
+    body = "\n\n".join(_joined(lines, words) for lines in _paragraphs(kept))
+    heads = "\n".join(line.text for page in pages for line in page if id(line) in removed)
+    source = f"{body}\n\n{heads}" if heads else body
+    return txt.read_text(source, path, len(body), facts)
+
+
+def _pages(data: bytes, where: str) -> tuple[list[list[_Line]], dict[str, str]]:
+    # Imported here: loading pdfium takes 100 ms that other formats do not need.
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(data)
+        facts = {
+            name.lower(): " ".join(value.split())
+            for name, value in document.get_metadata_dict().items()
+        }
+        pages = [_lines(document[index], index) for index in range(min(len(document), _MAX_PAGES))]
+        document.close()
+    except pypdfium2.PdfiumError as error:
+        raise InputError(
+            f"the PDF cannot be opened: {error}",
+            where=where,
+            remedy="remove its password, or save it again with another program",
+        ) from error
+    return pages, facts
+
+
+def _lines(page: object, index: int) -> list[_Line]:
+    """The lines of a page from top to bottom as pdfium orders them."""
+    textpage = page.get_textpage()  # type: ignore[attr-defined]
+    text = textpage.get_text_range().replace("\0", " ")
+    count = textpage.count_chars()
+    lines: list[_Line] = []
+    place = 0
+    for raw in text.split("\n"):
+        bare = raw.strip()
+        if bare:
+            first = place + len(raw) - len(raw.lstrip())
+            last = first + len(bare) - 1
+            left, _, _, top = textpage.get_charbox(min(first, count - 1), loose=True)
+            _, _, right, _ = textpage.get_charbox(min(last, count - 1), loose=True)
+            lines.append(_Line(bare, index, left, right, top))
+        place += len(raw) + 1
+    textpage.close()
+    page.close()  # type: ignore[attr-defined]
+    return lines
+
+
+def _running(pages: Sequence[Sequence[_Line]]) -> set[int]:
+    """The ids of lines at page edges that repeat, or count the pages."""
+    edges = [
+        line
+        for page in pages
+        for line in {
+            id(line): line for line in [*page[:_EDGE_LINES], *page[-_EDGE_LINES:]]
+        }.values()
+    ]
+    same = Counter(line.text for line in edges)
+    offsets = Counter(_key(line) for line in edges)
+    least = max(_LEAST_REPEATED, len(pages) // 20)
+    return {
+        id(line)
+        for line in edges
+        if (same[line.text] >= least and len(line.text) <= 100)
+        or (_key(line)[1] is not None and offsets[_key(line)] >= _LEAST_REPEATED)
+    }
+
+
+def _key(line: _Line) -> tuple[str, int | None]:
+    """A line without its number, and how far that number is from the page's own."""
+    found = re.search(r"^\d{1,4}\b|\b\d{1,4}$", line.text)
+    if found is None:
+        roman = _NUMBER.fullmatch(line.text)
+        return (line.text, None) if roman is None or line.text[0].isalpha() else ("", None)
+    rest = line.text.replace(found.group(), "#", 1)
+    return rest, int(found.group()) - line.page
+
+
+def _paragraphs(lines: Sequence[_Line]) -> list[list[_Line]]:
+    left = median(line.left for line in lines)
+    right = sorted(line.right for line in lines)[len(lines) * 9 // 10]
+    gaps = [
+        before.top - line.top
+        for before, line in pairwise(lines)
+        if before.page == line.page and before.top > line.top
+    ]
+    usual = median(gaps) if gaps else 12.0
+    width = right - left
+    paragraphs = [[lines[0]]]
+    for before, line in pairwise(lines):
+        if _starts(before, line, left, usual, width):
+            paragraphs.append([line])
+        else:
+            paragraphs[-1].append(line)
+    return paragraphs
+
+
+def _starts(before: _Line, line: _Line, left: float, usual: float, width: float) -> bool:
+    """Whether a paragraph begins with a line."""
+    ended = _SENTENCE_END.search(before.text) is not None
+    if before.text.startswith("***") or line.text.startswith("***"):
+        return True
+    if before.page != line.page:
+        return ended or (not line.text[0].islower() and before.right - left < _SHORT_LINE * width)
+    if before.top - line.top > usual * _WIDE_GAP or line.top > before.top + 1:
+        return True
+    if before.right - left < _SHORT_LINE * width and (ended or not line.text[0].islower()):
+        return True
+    return ended and line.left > left + _INDENT and before.left <= left + 1
+
+
+def _joined(lines: Sequence[_Line], words: set[str]) -> str:
+    """The lines as one; a removed hyphen stays as a soft one, which is never spoken."""
+    text = lines[0].text
+    for line in lines[1:]:
+        tight = text.endswith(("—", "--")) or _LINE_HYPHEN.search(text) is not None
+        text += (_BROKEN if tight and text[-1] in _HYPHENS else "") + ("" if tight else " ")
+        text += line.text
+    text = _BROKEN_WORD.sub(lambda found: _mended(found, words), text)
+    return _LEFT_BROKEN.sub("-", text)
+
+
+def _mended(found: re.Match[str], words: set[str]) -> str:
+    """A word that a line's end broke: whole where the book has it whole, else hyphenated."""
+    whole = f"{found[1]}{found[2]}".lower() in words
+    return f"{found[1]}{chr(0xAD) if whole else '-'}{found[2]}"

@@ -1,0 +1,115 @@
+"""DOCX and PDF: structure kept, what is not the text left out, damage refused."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from itertools import starmap
+
+import pytest
+
+from narrate.core import Document
+from narrate.errors import InputError
+from narrate.text import PlanOptions, plan, read
+from tests.text.conftest import book, planned
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+STYLES = f"""<w:styles {W}>
+<w:style w:styleId="H1"><w:name w:val="heading 1"/></w:style>
+<w:style w:styleId="H2"><w:name w:val="Own"/><w:basedOn w:val="H1"/></w:style>
+<w:style w:styleId="T1"><w:name w:val="toc 1"/></w:style></w:styles>"""
+
+
+def docx(body: str, notes: str = "") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(
+            "word/document.xml", f"<w:document {W}><w:body>{body}</w:body></w:document>"
+        )
+        archive.writestr("word/styles.xml", STYLES)
+        archive.writestr("word/footnotes.xml", f"<w:footnotes {W}>{notes}</w:footnotes>")
+    return out.getvalue()
+
+
+def p(text: str, style: str = "") -> str:
+    return f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>'
+
+
+def test_headings_tables_and_notes_of_a_word_document(document: Callable[..., Document]) -> None:
+    cells = "".join(f"<w:tc>{p(text)}</w:tc>" for text in ("a", "b"))
+    body = p("Listed", "T1") + p("One", "H1") + p("Text.") + f"<w:tbl><w:tr>{cells}</w:tr></w:tbl>"
+    body += p("Two", "H2") + "<w:p><w:r><w:t>Kept</w:t></w:r><w:del><w:r><w:delText>x</w:delText>"
+    body += "</w:r></w:del></w:p>"
+    made = document(docx(body, f"<w:footnote>{p('Note.')}</w:footnote>"), "a.docx")
+    result = planned(made)
+    assert result.chapter_titles == ("One", "Two")
+    assert [chunk.text for chunk in result.chunks] == ["One", "Text.", "a | b", "Two", "Kept"]
+    assert {skip.reason for skip in result.skipped} == {"contents", "footnote"}
+    everything = plan(made, PlanOptions(include=("all",))).chunks
+    assert (everything[0].text, everything[-1].text) == ("Listed", "Note.")
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.pdf"])
+def test_what_is_no_such_document_is_refused(name: str, document: Callable[..., Document]) -> None:
+    with pytest.raises(InputError) as caught:
+        document(b"%PDF-1.7 or PK, but nothing behind it", name)
+    assert caught.value.remedy
+
+
+def page_texts(pages: list[list[str]]) -> bytes:
+    """A PDF of pages of lines, 14 points apart, the first 20 lower than the paper's edge."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", ""]
+    objects.append("<</Type/Font/Subtype/Type1/BaseFont/Courier>>")
+    kids = []
+    for lines in pages:
+        shown = "".join(f"({line}) Tj 0 -14 Td " for line in lines)
+        stream = f"BT /F 10 Tf 50 770 Td {shown}ET"
+        objects.append(f"<</Length {len(stream)}>>stream\n{stream}\nendstream")
+        kids.append(f"{len(objects) + 1} 0 R")
+        objects.append(
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {len(objects)} 0 R"
+            "/Resources<</Font<</F 3 0 R>>>>>>"
+        )
+    objects[1] = f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(kids)}]>>"
+    body = "".join(starmap("{} 0 obj\n{}\nendobj\n".format, enumerate(objects, 1)))
+    return f"%PDF-1.4\n{body}trailer<</Root 1 0 R>>\n%%EOF".encode()
+
+
+def test_running_heads_go_and_paragraphs_are_joined_over_pages(
+    document: Callable[..., Document],
+) -> None:
+    pages = [
+        ["A Book of Tests", f"The {n} page begins here and goes on to a line of its full width,",
+         f"and then it goes on from the {n} page in the very same", str(n)]
+        for n in ("first", "second", "third", "fourth")
+    ]  # fmt: skip
+    for number, lines in enumerate(pages, 1):
+        lines[-1] = str(number)
+        lines[1] = f"sentence number {number} which holds as many words as a line has got room for"
+    made = document(page_texts(pages), "a.pdf")
+    text = " ".join(chunk.text for chunk in planned(made).chunks)
+    assert "A Book" not in text and re.findall(r"\d+", text) == ["1", "2", "3", "4"]
+    assert "very same sentence number 2" in text
+
+
+def test_a_hyphen_at_a_line_s_end_goes_only_where_the_word_is_known(
+    document: Callable[..., Document],
+) -> None:
+    lines = ["He saw the waterfall and then he went down again to the edge of the water-",
+             "fall where he found a well-", "known stone."]  # fmt: skip
+    texts = [chunk.text for chunk in planned(document(page_texts([lines]), "a.pdf")).chunks]
+    assert "waterfall where he found a well-known stone." in " ".join(texts)
+
+
+def test_pride_and_prejudice_reads_from_pdf_as_from_text() -> None:
+    def words(document: Document) -> Counter[str]:
+        text = " ".join(block.text for chapter in document.chapters for block in chapter.blocks)
+        return Counter(re.findall(r"[^\W_]+", text.lower()))
+
+    pdf = read(book("pdf/pride-and-prejudice_1342.pdf"))
+    told, written = words(pdf), words(read(book("en/pride-and-prejudice_1342-0.txt")))
+    assert [chapter.title for chapter in pdf.chapters] == [f"Chapter {n}" for n in range(1, 62)]
+    assert (told & written).total() > 0.999 * max(told.total(), written.total())
