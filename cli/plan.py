@@ -12,6 +12,7 @@ from narrate.cli import options
 
 if TYPE_CHECKING:
     from narrate.core import Plan
+    from narrate.text import Coverage
 
 __all__ = ["plan"]
 
@@ -29,6 +30,12 @@ def plan(
         typer.Option("--language", metavar="xx", help="The document's language, such as en."),
     ] = None,
     include: options.Include = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Account for every character of the source.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Only what is spoken otherwise than it is written.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Print what would be spoken, chunk by chunk, and what would be skipped.
@@ -38,13 +45,22 @@ def plan(
         narrate plan data/tokenization-tutorial.md
 
         narrate plan book.txt --json --max-chars 200
+
+        narrate plan book.epub --coverage
     """
     from narrate import text
 
     wanted = text.PlanOptions(
         max_chars=max_chars, language=language, include=text.included(include)
     )
-    made = text.plan(text.read(Path(document)), wanted)
+    source = text.read(Path(document))
+    made = text.plan(source, wanted)
+    if coverage:
+        typer.echo(_account(text.coverage(source, made)))
+        return
+    if diff:
+        typer.echo(_differences(made))
+        return
     typer.echo(json.dumps(_values(made), ensure_ascii=False, indent=1) if as_json else _lines(made))
 
 
@@ -91,4 +107,22 @@ def _lines(made: Plan) -> str:
     if skipped:
         lines += ["", "Not spoken:"]
         lines += [f"{count:8,} characters  {reason}" for reason, count in sorted(skipped.items())]
+    return "\n".join(lines)
+
+
+def _account(found: Coverage) -> str:
+    """Return what became of the characters that are not white space; a plan loses none."""
+    lines = [f"{found.spoken:10,} characters  spoken"]
+    lines += [
+        f"{count:10,} characters  {reason}" for reason, count in sorted(found.skipped.items())
+    ]
+    lost = sum(span.end - span.start for span in found.unaccounted)
+    return "\n".join([*lines, f"{lost:10,} characters  unaccounted for"])
+
+
+def _differences(made: Plan) -> str:
+    lines: list[str] = []
+    for chunk in made.chunks:
+        if chunk.spoken != chunk.text:
+            lines += [f"{chunk.position:6}  - {chunk.text}", f"        + {chunk.spoken}"]
     return "\n".join(lines)

@@ -1,0 +1,36 @@
+"""`narrate plan`: what became of every character, and what is spoken otherwise than written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from narrate.cli import app
+
+
+def output(*words: str) -> str:
+    result = CliRunner().invoke(app, ["plan", *words])
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_coverage_accounts_for_every_character(tmp_path: Path) -> None:
+    page = tmp_path / "a.html"
+    page.write_text("<p>Said.</p><nav>Not said.</nav>")
+    lines = [line.split(maxsplit=2) for line in output(str(page), "--coverage").splitlines()]
+    assert lines == [
+        ["5", "characters", "spoken"],
+        ["8", "characters", "navigation"],
+        ["0", "characters", "unaccounted for"],
+    ]
+    assert "Not said." in output(str(page), "--include", "navigation")
+
+
+def test_diff_shows_what_is_spoken_otherwise(tmp_path: Path) -> None:
+    text = tmp_path / "a.txt"
+    text.write_text("The same.\n\nOne--two.\n")
+    assert output(str(text), "--diff").split("\n")[:2] == [
+        "     2  - One--two.",
+        "        + One—two.",
+    ]
