@@ -24,7 +24,7 @@ _BROKEN = (
 
 
 class Archive:
-    """The parts of a zip archive by name; missing and damaged parts are empty."""
+    """The parts of a zip archive by name; missing parts are empty, damaged ones an error."""
 
     def __init__(self, data: bytes, where: str, kind: str) -> None:
         """Open an archive; InputError where it is none, or has too many parts."""
@@ -59,7 +59,7 @@ class Archive:
         return next((name for name in self._infos if name.lower().endswith(ending)), "")
 
     def part(self, name: str) -> bytes:
-        """A part's content, empty where it is missing or damaged; InputError where it is huge."""
+        """A part's content, empty where it is missing; InputError where it is damaged or huge."""
         info = self._infos.get(posixpath.normpath(name))
         if info is None:
             return b""
@@ -68,8 +68,8 @@ class Archive:
         try:
             with self._zip.open(info) as file:
                 data = file.read(min(MAX_PART_BYTES, self._left) + 1)
-        except _BROKEN:
-            return b""
+        except _BROKEN as error:
+            raise self.refusal(f"{info.filename[:80]} in it is damaged") from error
         if len(data) > min(MAX_PART_BYTES, self._left):
             raise self.refusal(f"{info.filename[:80]} unpacks to more than a book holds")
         self._left -= len(data)

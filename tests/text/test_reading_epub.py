@@ -158,3 +158,11 @@ def test_archives_that_cannot_be_read_are_refused(
 def test_chinese_and_japanese_chunks_are_short() -> None:
     chunks = plan(read(book("other/ja_kusamakura_ch1_noruby.txt"))).chunks
     assert max(len(chunk.text) for chunk in chunks) <= 120
+
+
+def test_a_damaged_chapter_is_an_error_and_not_left_out(document: Callable[..., Document]) -> None:
+    data = bytearray(epub({"a.xhtml": "<p>Words.</p>", "b.xhtml": "<p>More of them.</p>"}))
+    place = data.index(b"O/b.xhtml") + len("O/b.xhtml") + 4
+    data[place] ^= 0xFF
+    with pytest.raises(InputError, match="damaged"):
+        document(bytes(data), "a.epub")
