@@ -33,7 +33,6 @@ class EngineOptions:
     newcomers: int = 16
     max_context: int = 1024
     graphs: bool | None = None
-    compile: bool | None = None
     kernels: str = "auto"
     tf32: bool = True
     text_first: bool = False

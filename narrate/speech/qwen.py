@@ -16,6 +16,7 @@ from narrate.engine.languages import language_codes
 from narrate.errors import BackendError, UsageError
 from narrate.speech.backend import SpeechOptions
 from narrate.speech.caps import frame_cap
+from narrate.speech.plain import without_marks
 from narrate.speech.prompts import prompt_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class QwenBackend:
     """
 
     name = "qwen"
+    varies = True
 
     def __init__(self, options: SpeechOptions) -> None:
         if options.checkpoint is None:
@@ -89,7 +91,11 @@ class QwenBackend:
         prompt = prompt_of(voice, self._checkpoint).prompt
         per_character = self._options.frames_per_character
         capped = (
-            one if one.frame_cap else replace(one, frame_cap=frame_cap(one.spoken, per_character))
+            replace(
+                one,
+                spoken=without_marks(one.spoken),
+                frame_cap=one.frame_cap or frame_cap(one.spoken, per_character),
+            )
             for one in utterances
         )
         yield from self._loaded().speak(capped, prompt)

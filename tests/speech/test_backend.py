@@ -58,3 +58,14 @@ def test_the_table_imports_nothing_heavy():
         check=True,
     )
     assert seen.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["preview", "official", "qwen", "remote"])
+def test_every_backend_says_whether_another_attempt_can_differ(name: str) -> None:
+    """Else a bad take would be tried again for nothing, or never."""
+    from importlib import import_module
+
+    classes = {"official": "OfficialBackend", "qwen": "QwenBackend", "remote": "RemoteBackend"}
+    module = import_module(f"narrate.speech.{name}")
+    backend = getattr(module, classes.get(name, "PreviewBackend"))
+    assert backend.varies is (name != "preview")
