@@ -11,6 +11,7 @@ count once; it is sampled, so a peak of some milliseconds can be missed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -90,19 +92,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("book", nargs="?", type=Path, default=TUTORIAL)
     parser.add_argument("--runs", type=int, default=3, help="runs of the short commands")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
     document = str(options.book.resolve())
 
+    rows: list[dict[str, object]] = []
     table = Table("command", "wall s", "min to max", "peak MB", "audio s", "x real time")
 
     def add(name: str, runs: list[Measured], *, speaks: bool = False) -> None:
         walls = [run.wall_s for run in runs]
         wall_s, length_s = statistics.median(walls), audio_s(runs[0]) if speaks else 0.0
+        peak_bytes = max(run.peak_bytes for run in runs)
+        rows.append(
+            {"command": name, "runs_s": walls, "peak_mb": peak_bytes / 1e6, "audio_s": length_s}
+        )
         table.add_row(
             name,
             f"{wall_s:.2f}",
             f"{min(walls):.2f} to {max(walls):.2f}",
-            f"{max(run.peak_bytes for run in runs) / 1e6:.0f}",
+            f"{peak_bytes / 1e6:.0f}",
             f"{length_s:.0f}" if speaks else "",
             f"{length_s / wall_s:.0f}" if speaks else "",
         )
@@ -126,6 +134,25 @@ def main() -> None:
         highlight=False,
     )
     console.print(table)
+    if options.json:
+        options.json.write_text(
+            json.dumps({**machine(options.book), "rows": rows}, indent=1) + "\n"
+        )
+
+
+def machine(book: Path) -> dict[str, object]:
+    """Return what a figure has to name: machine, versions, command, commit."""
+    root = Path(__file__).resolve().parents[2]
+    asked = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    git = subprocess.run(asked, capture_output=True, text=True, check=False)
+    versions = ("narrate", "prefect", "numpy", "soundfile", "espeakng-loader")
+    return {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in versions},
+        "command": f"python docs/benchmarks/commands.py {book.name}",
+        "commit": git.stdout.strip(),
+    }
 
 
 if __name__ == "__main__":
