@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -15,68 +15,11 @@ from narrate.config import Settings
 from narrate.core import Chunk, Plan, Span
 from narrate.store.database import Database
 from narrate.store.leases import Leases
+from narrate.store.records import Book, Line, Output, Progress
 from narrate.store.schema import BookRow, ChapterRow, ChunkRow, LeaseRow, OutputRow, TakeRow
 from narrate.store.takes import IN_QUERY, Takes
 
-__all__ = ["Book", "Line", "Output", "Progress", "Store"]
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """A document the store knows; its results go to `folder`."""
-
-    id: str
-    source_path: Path
-    source_sha256: str
-    folder: Path
-    title: str = ""
-    author: str = ""
-    language: str = ""
-    plan_digest: str = ""
-    speech_digest: str = ""
-    job: Mapping[str, Any] | None = None
-    skipped: Mapping[str, int] | None = None
-    updated_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A finished file of a book; `inputs` is the digest of all that went into it."""
-
-    kind: str
-    number: int
-    path: Path
-    inputs: str
-    samples: int
-    rate_hz: int
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.samples / self.rate_hz
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A chunk without its words: what a run of many thousand chunks can afford to hold."""
-
-    chapter: int
-    position: int
-    take_key: str
-    attempt: int
-    characters: int
-    pause_after_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a chapter is, in chunks and in seconds of recorded audio."""
-
-    number: int
-    title: str
-    chunks: int
-    done: int
-    audio_s: float
+__all__ = ["Store"]
 
 
 class Store:

@@ -1,0 +1,68 @@
+"""What the store hands out: frozen values, not rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Book", "Line", "Output", "Progress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A document the store knows; its results go to `folder`."""
+
+    id: str
+    source_path: Path
+    source_sha256: str
+    folder: Path
+    title: str = ""
+    author: str = ""
+    language: str = ""
+    plan_digest: str = ""
+    speech_digest: str = ""
+    job: Mapping[str, Any] | None = None
+    skipped: Mapping[str, int] | None = None
+    updated_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A finished file of a book; `inputs` is the digest of all that went into it."""
+
+    kind: str
+    number: int
+    path: Path
+    inputs: str
+    samples: int
+    rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A chunk without its words: what a run of many thousand chunks can afford to hold."""
+
+    chapter: int
+    position: int
+    take_key: str
+    attempt: int
+    characters: int
+    pause_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a chapter is, in chunks and in seconds of recorded audio."""
+
+    number: int
+    title: str
+    chunks: int
+    done: int
+    audio_s: float
