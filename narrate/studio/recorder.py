@@ -1,4 +1,4 @@
-"""Takes on their way to the disk: encoded and stored by a thread of its own."""
+"""Takes on their way to the disk: encoded by a few threads, stored by another."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from narrate.audio.checks import fault_of
 from narrate.audio.takes import encode_take
@@ -16,21 +17,24 @@ __all__ = ["Recorder"]
 
 COMMIT_TAKES = 32
 COMMIT_S = 0.5
-QUEUE_TAKES = 32
+QUEUE_TAKES = 64
+ENCODERS = 4
 
 
 class Recorder:
-    """Encodes and stores takes in a thread of its own, many in one transaction.
+    """Encodes takes in a few threads and stores them in one more, many in one transaction.
 
-    The thread that speaks never waits for the disk, and what was spoken when it is stopped is
-    still stored: `__exit__` waits for the queue to drain.
+    They are stored in the order in which they were spoken. The thread that speaks waits for the
+    disk only when 64 takes do, and what was spoken when it is stopped is still stored: `__exit__`
+    waits for the queue to drain.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.waiting: queue.Queue[Spoken | None] = queue.Queue(QUEUE_TAKES)
+        self.waiting: queue.Queue[Future[NewTake] | None] = queue.Queue(QUEUE_TAKES)
         self.stored: queue.SimpleQueue[list[Take]] = queue.SimpleQueue()
         self.failure: Exception | None = None
+        self.encoders = ThreadPoolExecutor(ENCODERS, "encoder")
         self.thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def __enter__(self) -> Recorder:
@@ -43,7 +47,7 @@ class Recorder:
     def record(self, spoken: Iterator[Spoken]) -> Iterator[Take]:
         """Store what is spoken; yields takes as they become safe, and the last at the end."""
         for one in spoken:
-            self._put(one)
+            self._put(self.encoders.submit(_encoded, one))
             yield from self._safe()
         self._finish()
         yield from self._safe()
@@ -54,7 +58,7 @@ class Recorder:
         while not self.stored.empty():
             yield from self.stored.get()
 
-    def _put(self, one: Spoken | None) -> None:
+    def _put(self, one: Future[NewTake] | None) -> None:
         while self.thread.is_alive():
             try:
                 return self.waiting.put(one, timeout=0.1)
@@ -64,6 +68,7 @@ class Recorder:
     def _finish(self) -> None:
         self._put(None)
         self.thread.join()
+        self.encoders.shutdown(cancel_futures=True)
 
     def _run(self) -> None:
         try:
@@ -86,7 +91,7 @@ class Recorder:
             if one is None:
                 last = True
             else:
-                takes.append(_encoded(one))
+                takes.append(one.result())
         if takes:
             self.stored.put(self.store.takes.add(takes))
         return not last
