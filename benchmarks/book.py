@@ -58,18 +58,18 @@ class TimedQueue(queue.Queue["Future[NewTake] | None"]):
 
     def __init__(self) -> None:
         super().__init__(QUEUE_TAKES)
-        self.full, self.empty = Clock(), Clock()
+        self.putting, self.getting = Clock(), Clock()
 
     def put(
         self, item: Future[NewTake] | None, block: bool = True, timeout: float | None = None
     ) -> None:
         """Put, by the clock."""
-        with self.full:
+        with self.putting:
             super().put(item, block, timeout)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Future[NewTake] | None:
         """Get, by the clock."""
-        with self.empty:
+        with self.getting:
             return super().get(block, timeout)
 
 
@@ -113,16 +113,16 @@ def speak(engine: Engine, book: list[Utterance], encoders: int) -> dict[str, obj
             settings = Settings.from_environment({"NARRATE_HOME": home})
             with Store(settings) as store:
                 started, processor_s = time.perf_counter(), time.process_time()
-                with TimedRecorder(store, encoders) as recorder:
+                with (recorder := TimedRecorder(store, encoders)):
                     faults = Counter(take.fault for take in recorder.record(spoken()))
                 wall_s = time.perf_counter() - started
                 processor_s = time.process_time() - processor_s
                 assert faults.total() == len(book)
                 assert len(store.takes.sha256s(u.take_key for u in book)) == len(book)
                 row["faults"] = {str(name): count for name, count in faults.items()}
-                row["store_busy"] = round(1 - recorder.queue.empty.seconds / wall_s, 3)
+                row["store_busy"] = round(1 - recorder.queue.getting.seconds / wall_s, 3)
                 row["storing_s"] = round(recorder.storing.seconds, 3)
-                row["speaking_waited_s"] = round(recorder.queue.full.seconds, 3)
+                row["speaking_waited_s"] = round(recorder.queue.putting.seconds, 3)
             files = [path.stat().st_size for path in Path(home).rglob("*") if path.is_file()]
             row["files"], row["written_mb"] = len(files), round(sum(files) / 1e6, 1)
     else:
