@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -13,13 +11,13 @@ from typer.core import TyperGroup
 
 from narrate import __version__
 from narrate.cli import book, clean, doctor, plan, redo, status
+from narrate.cli.stop import INTERRUPTED, TERMINATED, install
 from narrate.cli.voice import voices
 from narrate.errors import NarrateError, UsageError
 
 __all__ = ["app", "main"]
 
 DEFAULT_COMMAND = "book"
-INTERRUPTED, TERMINATED = 130, 143
 
 
 class _DocumentFirst(TyperGroup):
@@ -71,14 +69,10 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(voices, name="voice")
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(TERMINATED)
-
-
 def main() -> None:
     """Run the command; every error becomes one line and an exit code."""
     debug = "--debug" in sys.argv
-    signal.signal(signal.SIGTERM, _terminate)
+    install()
     try:
         code: Any = app(standalone_mode=False)
     except NarrateError as error:

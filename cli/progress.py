@@ -9,6 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from narrate.cli.stop import raise_if_asked
 from narrate.cli.words import duration
 from narrate.studio import Speaking
 
@@ -51,6 +52,7 @@ class ProgressView:
 
     def show(self, now: Speaking) -> None:
         """Take in a report; cheap enough to be called for every chunk."""
+        raise_if_asked()
         if not self.noted:
             self.noted = True
             for note in now.notes:
