@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from narrate import __version__
 from narrate.cli import book, clean, doctor, plan, redo, status
-from narrate.cli.stop import INTERRUPTED, TERMINATED, install
+from narrate.cli.stop import INTERRUPTED, TERMINATED, install, reached_the_edge
 from narrate.cli.voice import voices
 from narrate.errors import NarrateError, UsageError
 
@@ -97,6 +97,8 @@ def main() -> None:
             raise
         _fail(f"{type(error).__name__}: {error}. This is a fault in narrate; see --debug")
         code = 1
+    finally:
+        reached_the_edge()
     if code in (INTERRUPTED, TERMINATED):
         _fail("stopped; what was spoken is kept. Run the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,20 +1,25 @@
-"""Ctrl-C and SIGTERM: an exception at once, and a note of it in case the exception is lost.
+"""Ctrl-C and SIGTERM: an exception at once, and once more where the exception is lost.
 
-Python drops an exception that a signal raises inside a finalizer (it prints that it was ignored),
-and a long run calls many; whoever reports progress looks at the note as well.
+An exception that a signal raises can land where nobody lets it through: in a finalizer, or in a
+library's own clean-up. So it is noted, whoever reports progress looks at the note, and the signal
+is given again every three seconds until the exception has come out at the edge.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
 
-__all__ = ["INTERRUPTED", "TERMINATED", "install", "raise_if_asked"]
+__all__ = ["INTERRUPTED", "TERMINATED", "install", "raise_if_asked", "reached_the_edge"]
 
 INTERRUPTED, TERMINATED = 130, 143
 
+AGAIN_AFTER_S = 3.0
+
 _asked = threading.Event()
+_arrived = threading.Event()
 
 
 def install() -> None:
@@ -29,10 +34,25 @@ def raise_if_asked() -> None:
         raise KeyboardInterrupt
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+def reached_the_edge() -> None:
+    """Say that the command has ended, by the exception or without it."""
+    _arrived.set()
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
     _asked.set()
+    _insist(number)
     raise KeyboardInterrupt
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    _insist(number)
     raise SystemExit(TERMINATED)
+
+
+def _insist(number: int) -> None:
+    def again() -> None:
+        if not _arrived.wait(AGAIN_AFTER_S):
+            os.kill(os.getpid(), number)
+
+    threading.Thread(target=again, daemon=True).start()

@@ -23,6 +23,9 @@ SENTENCES = [
 ]
 
 
+TALES = [f"Tale {number} tells of the ship {number * 7} and of its crew." for number in range(2400)]
+
+
 def write_book(path: Path, sentences: list[str] = SENTENCES) -> Path:
     parts = ["# A long test"]
     for start in range(0, len(sentences), 30):
@@ -104,7 +107,7 @@ def test_a_stop_keeps_what_was_spoken_and_says_how_to_go_on(
     stop: signal.Signals,
     code: int,
 ) -> None:
-    book = write_book(tmp_path / "book.md", SENTENCES * 20)
+    book = write_book(tmp_path / "book.md", TALES)
     returned, said = interrupted(environment, book, stop)
     assert returned == code, said
     assert "same command" in said and "Traceback" not in said
@@ -161,7 +164,7 @@ def _takes_on_record(environment: dict[str, str], before: dict[str, int]) -> dic
 def test_a_second_run_of_the_same_book_says_who_holds_it(
     narrate: Narrate, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    book = write_book(tmp_path / "book.md", SENTENCES * 20)
+    book = write_book(tmp_path / "book.md", TALES)
     first = subprocess.Popen([*COMMAND, str(book)], env=environment, cwd=tmp_path)
     home = Path(environment["NARRATE_HOME"])
     while first.poll() is None and not list(home.glob("takes/??/*.flac")):
