@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +16,7 @@ from narrate.store.database import Database
 from narrate.store.leases import Leases
 from narrate.store.records import Book, Line, Output, Progress
 from narrate.store.schema import BookRow, ChapterRow, ChunkRow, LeaseRow, OutputRow, TakeRow
-from narrate.store.takes import IN_QUERY, Takes
+from narrate.store.takes import Takes, in_batches
 
 __all__ = ["Store"]
 
@@ -98,7 +97,7 @@ class Store:
             ]
             session.execute(insert(ChapterRow), chapters)
             rows = zip(plan.chunks, keys, attempts, strict=True)
-            while some := list(islice(rows, IN_QUERY)):  # all at once would triple the memory
+            for some in in_batches(rows):  # all at once would triple the memory
                 session.execute(insert(ChunkRow), [_chunk_values(book.id, *row) for row in some])
             row = session.get_one(BookRow, book.id)
             row.plan_digest, row.speech_digest = book.plan_digest, book.speech_digest
@@ -116,13 +115,11 @@ class Store:
 
     def spoken_at(self, book_id: str, positions: Iterable[int]) -> dict[int, str]:
         """Return the words of the chunks at these positions, as the voice gets them."""
-        wanted = list(positions)
         found: dict[int, str] = {}
         with self.database.reading() as session:
-            for start in range(0, len(wanted), IN_QUERY):
+            for some in in_batches(positions):
                 query = select(ChunkRow.position, ChunkRow.spoken).where(
-                    ChunkRow.book_id == book_id,
-                    ChunkRow.position.in_(wanted[start : start + IN_QUERY]),
+                    ChunkRow.book_id == book_id, ChunkRow.position.in_(some)
                 )
                 found.update((position, spoken) for position, spoken in session.execute(query))
         return found

@@ -10,10 +10,11 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,12 +23,22 @@ from narrate.core import Take
 from narrate.store.database import Database
 from narrate.store.schema import ChunkRow, LeaseRow, TakeRow
 
-__all__ = ["NewTake", "Takes", "Unused"]
+__all__ = ["NewTake", "Takes", "Unused", "in_batches"]
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-IN_QUERY = 500
+_IN_QUERY = 500
 _TEMPORARY = ".part"
 _ABANDONED_AFTER_S = 3600
+
+
+_Item = TypeVar("_Item")
+
+
+def in_batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """Yield items in lists that one statement can name, so that its size stays bounded."""
+    rest = iter(items)
+    while some := list(islice(rest, _IN_QUERY)):
+        yield some
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,32 +121,27 @@ class Takes:
 
     def get(self, keys: Iterable[str]) -> dict[str, Take]:
         """Return the takes that have a row, by key; whether their files are sound is not asked."""
-        wanted = list(dict.fromkeys(keys))
         found: dict[str, Take] = {}
         with self.database.reading() as session:
-            for start in range(0, len(wanted), IN_QUERY):
-                query = select(TakeRow).where(TakeRow.key.in_(wanted[start : start + IN_QUERY]))
+            for some in in_batches(dict.fromkeys(keys)):
+                query = select(TakeRow).where(TakeRow.key.in_(some))
                 found.update((row.key, self._take(row)) for row in session.scalars(query))
         return found
 
     def sha256s(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the SHA-256 of each take that has a row."""
-        wanted = list(dict.fromkeys(keys))
         found: dict[str, str] = {}
         with self.database.reading() as session:
-            for start in range(0, len(wanted), IN_QUERY):
-                some = wanted[start : start + IN_QUERY]
+            for some in in_batches(dict.fromkeys(keys)):
                 query = select(TakeRow.key, TakeRow.sha256).where(TakeRow.key.in_(some))
                 found.update((key, sha256) for key, sha256 in session.execute(query))
         return found
 
     def faults(self, keys: Iterable[str]) -> dict[str, str]:
         """Return what was wrong with each take that was stored as a bad one."""
-        wanted = list(dict.fromkeys(keys))
         found: dict[str, str] = {}
         with self.database.reading() as session:
-            for start in range(0, len(wanted), IN_QUERY):
-                some = wanted[start : start + IN_QUERY]
+            for some in in_batches(dict.fromkeys(keys)):
                 query = select(TakeRow.key, TakeRow.fault).where(TakeRow.fault.is_not(None))
                 rows = session.execute(query.where(TakeRow.key.in_(some)))
                 found.update((key, fault) for key, fault in rows if fault)
@@ -147,11 +153,9 @@ class Takes:
         The quick check compares size and time of change, and reads a file only when they differ;
         the thorough one reads every file and compares its SHA-256.
         """
-        wanted = list(dict.fromkeys(keys))
         wrong: dict[str, str] = {}
         with self.database.reading() as session:
-            for start in range(0, len(wanted), IN_QUERY):
-                some = wanted[start : start + IN_QUERY]
+            for some in in_batches(dict.fromkeys(keys)):
                 query = select(
                     TakeRow.key, TakeRow.path, TakeRow.size_bytes, TakeRow.mtime_ns, TakeRow.sha256
                 )
@@ -164,8 +168,7 @@ class Takes:
         """Forget takes and remove their files; a file that is already gone is no error."""
         dropped = list(keys)
         with self.database.session() as session:
-            for start in range(0, len(dropped), IN_QUERY):
-                some = dropped[start : start + IN_QUERY]
+            for some in in_batches(dropped):
                 session.execute(delete(TakeRow).where(TakeRow.key.in_(some)))
         with self.database.failures():
             for key in dropped:

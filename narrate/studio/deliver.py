@@ -14,7 +14,7 @@ from narrate.config import Job
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
 from narrate.studio.casting import open_speech
-from narrate.studio.identity import plan_digest, speech_digest
+from narrate.studio.identity import speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.stitch import CHAPTER, finished_chapters
 
@@ -89,18 +89,16 @@ def finished(store: Store, job: Job) -> Delivered | None:
     """Return what there is when a run of this job would change nothing, else None."""
     opened = find_book(store, job)
     book = opened.book
-    if job.force or opened.document is not None or not book.plan_digest:
+    if job.force or opened.document is not None:  # a document is read when its plan is not current
         return None
     backend, voice = open_speech(job)
     backend.close()
-    if book.plan_digest != plan_digest(book.source_sha256, job):
-        return None
     if book.speech_digest != speech_digest(backend, voice):
         return None
     titles = store.chapter_titles(book.id)
     chapters = finished_chapters(store, book.id)
     selected = job.selection.of(len(titles))
-    keys = {key for _, key in store.chunks(book.id, selected)}
+    keys = {line.take_key for line in store.outline(book.id, selected)}
     if not chapters.keys() >= set(selected) or store.takes.damaged(keys, thorough=False):
         return None
     delivered = _delivered(store, book, titles, chapters)

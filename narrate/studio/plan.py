@@ -190,7 +190,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
             _rename_takes(store, book, spoken, backend, voice)
     if fresh:
         chapters = job.selection.of(len(store.chapter_titles(book.id)))
-        store.takes.drop({key for _, key in store.chunks(book.id, chapters)})
+        store.takes.drop({line.take_key for line in store.outline(book.id, chapters)})
     return require_book(store, book.id)
 
 
