@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from narrate.core import Spoken, Utterance, Voice, VoicePrompt, canonical_digest
-from narrate.engine.languages import language_codes, language_name
-from narrate.errors import BackendError, UsageError
+from narrate.core import Spoken, Utterance, Voice, VoicePrompt
+from narrate.engine.languages import language_name
+from narrate.errors import BackendError
 from narrate.speech.backend import SpeechOptions
 from narrate.speech.caps import frame_cap
+from narrate.speech.model_backend import ModelBackend
 from narrate.speech.plain import without_marks
 from narrate.speech.prompts import prompt_of
 
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["OfficialBackend"]
 
-# Raise it when a change of ours changes samples: takes spoken before it are then spoken again.
-_VERSION = 1
 _BATCHES_AHEAD = 4
 
 _log = logging.getLogger("narrate.speech")
 
 
-class OfficialBackend:
+class OfficialBackend(ModelBackend):
     """`Qwen3TTSModel` as published, in static batches of texts of about the same length.
 
     `_BATCHES_AHEAD` batches of utterances are pulled at a time and sorted by length: a batch
@@ -40,32 +38,12 @@ class OfficialBackend:
     """
 
     name = "official"
-    varies = True
+    version = 1
 
     def __init__(self, options: SpeechOptions) -> None:
-        if options.checkpoint is None:
-            raise UsageError("the official backend needs a model", remedy="name one with --model")
-        if options.speed != 1.0:
-            raise UsageError(
-                "the model has no control of its speed",
-                where="--speed",
-                remedy="leave out --speed; its pace is the recording's",
-            )
-        self._options, self._checkpoint = options, options.checkpoint
+        super().__init__(options)
         self._model: OfficialModel | None = None
         self._rows = options.batch_size or 0
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 (hex) over our version and the checkpoint."""
-        return canonical_digest(
-            {"backend": self.name, "version": _VERSION, "model": self._checkpoint.digest}
-        )
-
-    @property
-    def rate_hz(self) -> int:
-        """The rate of the checkpoint's codec."""
-        return self._checkpoint.rate_hz
 
     @property
     def sampling(self) -> Mapping[str, object]:
@@ -83,10 +61,6 @@ class OfficialBackend:
     def in_use(self) -> Mapping[str, str]:
         """Attention, device and precision as the loaded model says; empty before it is loaded."""
         return self._model.in_use if self._model else {}
-
-    def languages(self) -> tuple[str, ...]:
-        """The language tags of the checkpoint's languages, sorted."""
-        return language_codes(self._checkpoint.languages)
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples, batch after batch.

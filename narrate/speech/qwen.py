@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from narrate.core import Spoken, Utterance, Voice, canonical_digest
-from narrate.engine.languages import language_codes
-from narrate.errors import BackendError, UsageError
+from narrate.core import Spoken, Utterance, Voice
+from narrate.errors import BackendError
 from narrate.speech.backend import SpeechOptions
 from narrate.speech.caps import frame_cap
+from narrate.speech.model_backend import ModelBackend
 from narrate.speech.plain import without_marks
 from narrate.speech.prompts import prompt_of
 
@@ -24,12 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["QwenBackend"]
 
-# Raise it when a change of ours changes samples: takes spoken before it are then spoken again.
-_VERSION = 1
 _RETRIES = 1
 
 
-class QwenBackend:
+class QwenBackend(ModelBackend):
     """The engine, loaded once and kept until it is closed.
 
     The batch size is not in a take's key: it changes rounding, and `auto` depends on the memory
@@ -37,31 +34,11 @@ class QwenBackend:
     """
 
     name = "qwen"
-    varies = True
+    version = 1
 
     def __init__(self, options: SpeechOptions) -> None:
-        if options.checkpoint is None:
-            raise UsageError("the qwen backend needs a model", remedy="name one with --model")
-        if options.speed != 1.0:
-            raise UsageError(
-                "the model has no control of its speed",
-                where="--speed",
-                remedy="leave out --speed; its pace is the recording's",
-            )
-        self._options, self._checkpoint = options, options.checkpoint
+        super().__init__(options)
         self._engine: Engine | None = None
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 (hex) over our version and the checkpoint."""
-        return canonical_digest(
-            {"backend": self.name, "version": _VERSION, "model": self._checkpoint.digest}
-        )
-
-    @property
-    def rate_hz(self) -> int:
-        """The rate of the checkpoint's codec."""
-        return self._checkpoint.rate_hz
 
     @property
     def sampling(self) -> Mapping[str, object]:
@@ -77,10 +54,6 @@ class QwenBackend:
     def in_use(self) -> Mapping[str, str]:
         """Batch, device and precision of the loaded engine; empty before it is loaded."""
         return self._engine.in_use if self._engine else {}
-
-    def languages(self) -> tuple[str, ...]:
-        """The language tags of the checkpoint's languages, sorted."""
-        return language_codes(self._checkpoint.languages)
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples as soon as they are there, the longest texts first.
