@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 CHAPTER_RATE_HZ = 44_100
-STITCH_VERSION = 1
+STITCH_VERSION = 2
 """Raised by hand when stitching changes what the same takes and pauses give."""
 
 _JOIN_BLOCK_SAMPLES = 1 << 20
@@ -58,7 +58,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Stitched:
-    """A chapter's file, and where each part's speech starts and ends in it, in samples."""
+    """A chapter's file, and where each part's speech starts and ends in it, in samples.
+
+    These are the one source of every time that is told of a chapter: what stands before the
+    first part, a pause or room tone, has to be counted in them.
+    """
 
     path: Path
     samples: int

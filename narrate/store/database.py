@@ -22,7 +22,7 @@ from narrate.errors import NarrateError, StorageError
 
 __all__ = ["HEAD", "Database"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test holds it equal to the last file under `migrations/versions`."""
 
 BUSY_TIMEOUT_S = 20

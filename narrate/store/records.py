@@ -30,7 +30,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A finished file of a book; `inputs` is the digest of all that went into it."""
+    """A finished file of a book; `inputs` is the digest of all that went into it.
+
+    `marks` of a chapter: where each chunk's speech starts and ends in it, in samples.
+    """
 
     kind: str
     number: int
@@ -38,6 +41,7 @@ class Output:
     inputs: str
     samples: int
     rate_hz: int
+    marks: tuple[tuple[int, int], ...] = ()
 
     @property
     def duration_s(self) -> float:

@@ -19,7 +19,13 @@ __all__ = ["Base", "BookRow", "ChapterRow", "ChunkRow", "LeaseRow", "OutputRow",
 class Base(DeclarativeBase):
     """Root of the models; strings are unbounded, integers 64 bits wide."""
 
-    type_annotation_map = {str: Text, str | None: Text, int: BigInteger, dict[str, Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        str: Text,
+        str | None: Text,
+        int: BigInteger,
+        dict[str, Any]: JSON,
+        list[list[int]]: JSON,
+    }
 
 
 def _book_id() -> Mapped[str]:
@@ -109,6 +115,7 @@ class OutputRow(Base):
     mtime_ns: Mapped[int]
     samples: Mapped[int]
     rate_hz: Mapped[int]
+    marks: Mapped[list[list[int]]]
 
 
 class LeaseRow(Base):

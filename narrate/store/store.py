@@ -204,6 +204,7 @@ class Store:
                     mtime_ns=stat.st_mtime_ns,
                     samples=output.samples,
                     rate_hz=output.rate_hz,
+                    marks=[list(mark) for mark in output.marks],
                 )
             )
 
@@ -286,7 +287,9 @@ def _chunk_values(book_id: str, chunk: Chunk, key: str, attempt: int) -> dict[st
 
 
 def _output(row: OutputRow) -> Output:
-    return Output(row.kind, row.number, Path(row.path), row.inputs, row.samples, row.rate_hz)
+    marks = tuple((start, end) for start, end in row.marks)
+    path = Path(row.path)
+    return Output(row.kind, row.number, path, row.inputs, row.samples, row.rate_hz, marks)
 
 
 def _is_intact(row: OutputRow) -> bool:

@@ -14,9 +14,11 @@ from narrate.config import Job
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
 from narrate.studio.casting import open_speech
+from narrate.studio.files import write_whole
 from narrate.studio.identity import speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.stitch import CHAPTER, finished_chapters
+from narrate.studio.timeline import TIMELINE, write_timeline
 
 __all__ = ["Delivered", "deliver", "finished"]
 
@@ -81,6 +83,7 @@ def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) 
             made = join_book([chapters[n].path for n in sorted(chapters)], path, stop=stop)
             output = Output(BOOK, 0, path, inputs, made.samples, made.rate_hz)
             store.put_output(book_id, output)
+    write_timeline(store, book, chapters)
     _write_manifest(book, titles, chapters)
     return _delivered(store, book, titles, chapters)
 
@@ -151,6 +154,7 @@ def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) 
         "title": book.title,
         "author": book.author,
         "language": book.language,
+        "timeline": TIMELINE,
         "chapters": [
             {
                 "number": number,
@@ -161,7 +165,5 @@ def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) 
             for number, output in sorted(chapters.items())
         ],
     }
-    manifest = book.folder / MANIFEST
-    beside = manifest.with_suffix(".json.part")
-    beside.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(manifest)
+    content = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    write_whole(book.folder / MANIFEST, content.encode("utf-8", "surrogatepass"))

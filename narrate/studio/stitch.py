@@ -48,7 +48,8 @@ def stitch(
     old = store.drop_output(book_id, CHAPTER, chapter)
     if old and old != path:
         old.unlink(missing_ok=True)
-    output = Output(CHAPTER, chapter, path, inputs, made.samples, made.rate_hz)
+    marks = tuple(zip(made.starts, made.ends, strict=True))
+    output = Output(CHAPTER, chapter, path, inputs, made.samples, made.rate_hz, marks)
     store.put_output(book_id, output)
     return output
 

@@ -10,6 +10,7 @@ headings  lines that are titles     accounting every character is spoken or skip
 from narrate.text.accounting import Coverage, CoverageError, coverage
 from narrate.text.planning import PLAN_VERSION, PlanOptions, included, plan
 from narrate.text.readers import SUPPORTED, read
+from narrate.text.sentences import sentences
 
 __all__ = [
     "PLAN_VERSION",
@@ -21,4 +22,5 @@ __all__ = [
     "included",
     "plan",
     "read",
+    "sentences",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -227,3 +228,35 @@ def test_takes_are_shared_between_books(store: Store, job: Job, tmp_path: Path) 
 def test_a_book_that_was_found_keeps_its_name(store: Store, job: Job) -> None:
     run(store, job)
     assert find_book(store, job).book.id == "lighthouse"
+
+
+def test_the_timeline_says_where_each_chunk_is_heard(
+    store: Store, narrated: studio.Delivered
+) -> None:
+    facts = json.loads((narrated.folder / "timeline.json").read_text())
+    assert json.loads((narrated.folder / "book.json").read_text())["timeline"] == "timeline.json"
+    planned = [chunk.text for chunk, _ in store.chunks(narrated.book_id)]
+    told = [chunk for part in facts["chapters"] for chunk in part["chunks"]]
+    assert [chunk["text"] for chunk in told] == planned
+    for part, path in zip(facts["chapters"], narrated.chapters, strict=True):
+        sound = np.abs(samples(path).astype(np.float32))
+        assert part["samples"] == len(sound)
+        place = 0
+        for chunk in part["chunks"]:
+            # quiet between chunks, speech in them
+            assert sound[place : chunk["start"]].max(initial=0) < 100 if place else True
+            assert sound[chunk["start"] : chunk["end"]].max() > 1000
+            spans = [tuple(span[:2]) for span in chunk["sentences"]]
+            assert spans[0][0] == chunk["start"] and spans[-1][1] == chunk["end"]
+            assert all(a[1] == b[0] for a, b in itertools.pairwise(spans))
+            place = chunk["end"]
+
+
+def test_a_timeline_is_kept_by_runs_that_stitch_nothing(
+    store: Store, job: Job, narrated: studio.Delivered
+) -> None:
+    path = narrated.folder / "timeline.json"
+    before = path.read_bytes()
+    path.unlink()
+    studio.deliver(store, narrated.book_id)
+    assert path.read_bytes() == before

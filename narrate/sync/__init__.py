@@ -1,0 +1,1 @@
+"""What goes with the audio: subtitles, read-along books and manifests, from exact times."""

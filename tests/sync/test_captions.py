@@ -1,0 +1,119 @@
+"""Cues: all the words, in order, readable in time, and accepted by parsers that are not ours."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from narrate.sync.captions import FORMATS, LONGEST_S, book_cues, chapter_cues, srt, vtt
+from narrate.sync.timeline import TimedChapter, TimedChunk, shared_out
+from narrate.text import sentences
+
+HZ = 44_100
+LONG = (
+    "It is a truth universally acknowledged, that a single man in possession of a good fortune, "
+    "must be in want of a wife, however little known the feelings or views of such a man may be on "
+    "his first entering a neighbourhood."
+)
+
+
+def chapter(*texts: str, language: str = "en", per_s: float = 15.0, head: int = 0) -> TimedChapter:
+    """A chapter spoken at `per_s` characters a second, with 0.5 s after each chunk."""
+    chunks = []
+    place = head
+    for position, text in enumerate(texts, 1):
+        end = place + round(len(text) / per_s * HZ)
+        said = [text[a:b] for a, b in sentences(text, language)]
+        chunks.append(TimedChunk(position, place, end, text, tuple(shared_out(place, end, said))))
+        place = end + HZ // 2
+    return TimedChapter(1, "One", place, HZ, tuple(chunks))
+
+
+words = st.text(st.sampled_from('abcde  ,.;—"“”<>&{}'), min_size=1, max_size=600).filter(
+    lambda text: any(map(str.isalnum, text))
+)
+
+
+@given(st.lists(words, min_size=1, max_size=4))
+def test_cues_hold_every_word_in_order_and_never_overlap(texts: list[str]) -> None:
+    cues = chapter_cues(chapter(*texts))
+    told = "".join("".join(cue.lines) for cue in cues)
+    assert "".join(told.split()) == "".join("".join(texts).split())
+    assert all(cue.start_ms < cue.end_ms for cue in cues)
+    assert all(one.end_ms <= next_.start_ms for one, next_ in itertools.pairwise(cues))
+    assert all(line.strip() and len(line) <= 42 for cue in cues for line in cue.lines)
+
+
+def test_a_long_sentence_is_parted_behind_its_commas_and_stays_readable() -> None:
+    cues = chapter_cues(chapter(LONG))
+    assert len(cues) >= 3
+    assert all(len(cue.lines) <= 2 for cue in cues)
+    assert all(cue.end_ms - cue.start_ms <= 1000 * LONGEST_S for cue in cues)
+    assert sum(cue.lines[-1][-1] in ",." for cue in cues) >= len(cues) - 1
+
+
+def test_slow_speech_is_parted_by_time() -> None:
+    cues = chapter_cues(chapter("The old clock in the hall struck seven times.", per_s=3.0))
+    assert all(cue.end_ms - cue.start_ms <= 1000 * LONGEST_S for cue in cues)
+
+
+def test_east_asian_lines_are_short() -> None:
+    text = "吾輩は猫である名前はまだ無いどこで生れたかとんと見当がつかぬ" * 4 + "。"
+    cues = chapter_cues(chapter(text, language="ja", per_s=6.0))
+    assert all(len(cue.lines) <= 2 for cue in cues)
+    assert all(len(line) <= 18 for cue in cues for line in cue.lines)
+
+
+def test_a_cue_that_would_flash_by_stays_but_not_over_the_next() -> None:
+    one, two = chapter_cues(chapter("Oh!", "No."))
+    assert one.end_ms - one.start_ms > 3 / 15 * 1000
+    assert one.end_ms <= two.start_ms
+
+
+def test_what_stands_before_the_first_word_moves_every_cue() -> None:
+    plain, moved = chapter_cues(chapter(LONG)), chapter_cues(chapter(LONG, head=HZ))
+    assert [cue.start_ms + 1000 for cue in plain] == [cue.start_ms for cue in moved]
+
+
+def test_a_book_s_cues_go_on_where_the_chapter_before_ended() -> None:
+    one = chapter(LONG, "Oh!")
+    cues = list(book_cues([one, one]))
+    half = len(cues) // 2
+    assert [cue.lines for cue in cues[:half]] == [cue.lines for cue in cues[half:]]
+    assert cues[half].start_ms == round(one.duration_s * 1000)
+
+
+def test_markup_in_the_text_stays_text() -> None:
+    cues = chapter_cues(chapter("a <b> & {\\an8} c --> d"))
+    assert html.unescape(vtt(cues)).count("<b> &") == 1 and "<b>" not in vtt(cues)
+    assert "-->" not in vtt(cues).splitlines()[4]
+    assert "<\u2060b>" in srt(cues) and "{\u2060\\an8}" in srt(cues)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_ffmpeg_reads_every_cue_at_its_time(name: str, tmp_path: Path) -> None:
+    if not shutil.which("ffmpeg"):
+        pytest.skip("needs ffmpeg")
+    cues = chapter_cues(chapter(LONG, "Oh! & <i>so</i> on.", "“No,” she said."))
+    path = tmp_path / f"cues.{name}"
+    path.write_text(FORMATS[name](cues), encoding="utf-8")
+    other = "srt" if name == "vtt" else "webvtt"
+    done = subprocess.run(
+        ["ffmpeg", "-v", "warning", "-i", path, "-f", other, "-"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == ""
+    times = re.findall(r"(?:(\d\d):)?(\d\d):(\d\d)[.,](\d{3}) -->", done.stdout)
+    starts = [((int(h or 0) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms) for h, m, s, ms in times]
+    assert starts == [cue.start_ms for cue in cues]
