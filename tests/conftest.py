@@ -11,6 +11,8 @@ import pytest
 from narrate.config import Settings
 from narrate.flows.server import EmbeddedServer
 
+from .postgres import Cluster, binaries, cluster
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_WORDS = "The old clock in the hall struck seven, and nobody in the house stirred."
 
@@ -83,6 +85,17 @@ def spoken_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("voice") / "sample.wav"
     soundfile.write(path, spoken.samples, spoken.rate_hz)
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """Run a PostgreSQL for the whole test run; skipped where its programs are not installed."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("needs PostgreSQL's programs: apt-get install postgresql")
+    pytest.importorskip("psycopg", reason="needs the driver: pip install -e '.[postgres]'")
+    with cluster(programs) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """The connection: open, migrate, and turn a database's failures into words.
 
 SQLite runs in WAL mode with foreign keys, a busy timeout and full synchronous writes, so that a
-row that was committed is there after a power cut.
+row that was committed is there after a power cut. PostgreSQL is there for several hosts; it runs
+as its administrator has set it up.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
@@ -25,10 +26,17 @@ __all__ = ["HEAD", "Database"]
 HEAD = "0002"
 """The newest migration; a test holds it equal to the last file under `migrations/versions`."""
 
-BUSY_TIMEOUT_S = 20
+BUSY_TIMEOUT_S = 60
+CONNECT_TIMEOUT_S = 10
+_MIGRATION_LOCK = 0x6E617272617465
+"""The number under which processes take turns on PostgreSQL to bring a schema up to date."""
 
 _REMEDIES = {
     "disk is full": ("the disk is full", "free some space, then run the same command again"),
+    "no space left": (
+        "the database server's disk is full",
+        "free some space there, then run the same command again",
+    ),
     "locked": (
         "the database is locked by another program",
         "close what holds it, then run the same command again",
@@ -46,6 +54,18 @@ _REMEDIES = {
         "the database is damaged",
         "move it aside, or repair it with `sqlite3 FILE .recover`",
     ),
+    "connection to server": (
+        "the database server cannot be reached",
+        "start it, or check NARRATE_DATABASE_URL; what was spoken is kept",
+    ),
+    "server closed the connection": (
+        "the database server went away",
+        "when it is back, run the same command again; what was spoken is kept",
+    ),
+    "terminating connection": (
+        "the database server is being stopped",
+        "when it is back, run the same command again; what was spoken is kept",
+    ),
     "disk i/o error": (
         "the disk failed under the database",
         "check the disk and its free space, then run the same command again",
@@ -58,13 +78,25 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            self.url = make_url(url)
+            self.url = _with_driver(make_url(url))
             self.engine = self._engine()
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        except ModuleNotFoundError as error:
+            raise StorageError(
+                f"the driver for this database is not installed: {error.name}",
+                where="NARRATE_DATABASE_URL",
+                remedy="install it: pip install 'narrate[postgres]'",
+            ) from error
+        except (ArgumentError, NoSuchModuleError) as error:
             raise StorageError(
                 f"NARRATE_DATABASE_URL is not usable: {error}",
-                remedy="write sqlite:///FILE, or unset it",
+                remedy="write sqlite:///FILE or postgresql://USER@HOST/NAME, or unset it",
             ) from error
+        if not (self.is_sqlite or self.is_postgresql):
+            raise StorageError(
+                f"no store can be kept in {self.url.get_backend_name()}",
+                where="NARRATE_DATABASE_URL",
+                remedy="write sqlite:///FILE or postgresql://USER@HOST/NAME, or unset it",
+            )
         with self.failures():
             self._migrate()
 
@@ -78,9 +110,16 @@ class Database:
         """Whether the database is a file of our own."""
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether the database is a PostgreSQL server's."""
+        return self.url.get_backend_name() == "postgresql"
+
     def _engine(self) -> Engine:
         if not self.is_sqlite:
-            return create_engine(self.url, pool_pre_ping=True)
+            return create_engine(
+                self.url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}
+            )
         engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -136,7 +175,10 @@ class Database:
             raise self._too_new(version)
         from narrate.store.migrations import upgrade  # alembic costs 0.3 s: only when needed
 
-        upgrade(self.engine)
+        with self.engine.begin() as connection:
+            if self.is_postgresql:  # SQLite's own write lock is held from BEGIN on
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            upgrade(connection)
 
     def _too_new(self, version: str) -> NarrateError:
         return StorageError(
@@ -148,6 +190,13 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _with_driver(url: URL) -> URL:
+    """Name the driver that we bring where the URL, as administrators write it, names none."""
+    if url.drivername in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    return url
 
 
 def _version_of(connection: Connection) -> str | None:

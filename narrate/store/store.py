@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Double, Select, cast, delete, func, insert, select, update
 
 from narrate.config import Settings
 from narrate.core import Chunk, Plan, Span
@@ -173,7 +173,7 @@ class Store:
                 ChapterRow.title,
                 func.count(ChunkRow.position),
                 func.count(TakeRow.key),
-                func.coalesce(func.sum(TakeRow.samples * 1.0 / TakeRow.rate_hz), 0.0),
+                func.coalesce(func.sum(cast(TakeRow.samples, Double) / TakeRow.rate_hz), 0.0),
             )
             .join(
                 ChunkRow,

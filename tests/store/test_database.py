@@ -13,19 +13,22 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from narrate.config import Settings
+from narrate.core import Chunk, Plan, Span
 from narrate.errors import StorageError
-from narrate.store import Book, Store
+from narrate.store import Book, NewTake, Output, Store
 from narrate.store.database import HEAD
 from narrate.store.migrations import config
 from narrate.store.schema import Base
+
+from .conftest import OpenStore
 
 
 def settings(home: Path) -> Settings:
     return Settings.from_environment({"NARRATE_HOME": str(home)})
 
 
-def test_the_migrations_make_the_schema_that_the_models_describe(tmp_path: Path) -> None:
-    with Store(settings(tmp_path)) as store, store.database.engine.connect() as connection:
+def test_the_migrations_make_the_schema_that_the_models_describe(store: Store) -> None:
+    with store.database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
@@ -33,13 +36,49 @@ def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config()).get_current_head() == HEAD
 
 
-def test_opening_again_changes_nothing(tmp_path: Path) -> None:
-    book = Book("b", Path("/b.txt"), "0", Path("/out/b"), title="Title")
-    with Store(settings(tmp_path)) as store:
+def test_opening_again_changes_nothing(open_store: OpenStore) -> None:
+    book = Book("b", Path("/b.txt"), "0", Path("/out/b"), title="Title", job={"seed": 2**60})
+    with open_store() as store:
         store.put_book(book)
-    with Store(settings(tmp_path)) as store:
+    with open_store() as store:
         found = store.book("b")
-        assert found and found.title == "Title"
+        assert found and found.title == "Title" and found.job == {"seed": 2**60}
+
+
+def test_a_plan_comes_back_as_it_was_stored(store: Store, tmp_path: Path) -> None:
+    chunks = tuple(
+        Chunk(1 + n // 600, n, f"“Où?” {n}", f"Où {n}", Span(n, n + 1), 0.35)
+        for n in range(1, 1201)
+    )
+    plan = Plan("Ein Buch", "", "de", ("Eins", "Zwei", "Drei"), chunks, ())
+    keys = [f"{n:064x}" for n in range(1200)]
+    book = Book("b", Path("/b.txt"), "0", tmp_path / "b", plan_digest="p", speech_digest="s")
+    for _ in range(2):  # a second plan replaces the first
+        store.put_plan(book, plan, keys, [0] * 1200)
+    assert store.chunks("b") == list(zip(chunks, keys, strict=True))
+    assert store.chapter_titles("b") == ["Eins", "Zwei", "Drei"]
+    store.takes.add([NewTake(keys[0], b"x", 22050, 22050, seed=2**62, attempt=0, checks={})])
+    assert [(part.chunks, part.done, part.audio_s) for part in store.progress("b")] == [
+        (599, 1, 1.0),
+        (600, 0, 0.0),
+        (1, 0, 0.0),
+    ]
+    store.put_keys(book, {1: (keys[1], 2)})
+    assert store.outline("b")[0].take_key == keys[1]
+    assert store.attempts("b") == {"Où 1": 2}
+
+
+def test_an_output_is_known_until_its_file_changes(store: Store, tmp_path: Path) -> None:
+    store.put_book(Book("b", Path("/b.txt"), "0", tmp_path))
+    (tmp_path / "one.wav").write_bytes(b"sound")
+    output = Output("chapter", 1, tmp_path / "one.wav", "digest", 3, 44_100)
+    for _ in range(2):
+        store.put_output("b", output)
+    assert store.outputs("b") == {("chapter", 1): output}
+    (tmp_path / "one.wav").write_bytes(b"other sound")
+    assert store.outputs("b") == {}
+    assert store.drop_output("b", "chapter", 1) == output.path
+    assert store.output_keys("b") == []
 
 
 def test_the_pragmas_are_set_on_every_connection(tmp_path: Path) -> None:
@@ -111,15 +150,30 @@ def test_a_nonsense_url_is_a_storage_error(tmp_path: Path) -> None:
         Store(Settings(tmp_path, "nonsense"))
 
 
-def test_processes_that_start_together_make_one_database(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://root@localhost/narrate", "driver|mysql"),
+        ("postgresql://nobody:secret@127.0.0.1:1/none", "cannot be reached"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_without_its_password(
+    tmp_path: Path, url: str, said: str
+) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(StorageError, match=said) as raised:
+        Store(Settings(tmp_path, url))
+    assert "secret" not in str(raised.value)
+
+
+def test_processes_that_start_together_make_one_database(environment: dict[str, str]) -> None:
     script = (
         "from narrate.config import Settings\nfrom narrate.store import Store\n"
         "Store(Settings.from_environment()).close()"
     )
-    environment = {"NARRATE_HOME": str(tmp_path), "PATH": "/usr/bin", "PYTHONPATH": str(Path.cwd())}
     runs = [
         subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE)
         for _ in range(6)
     ]
-    errors = [run.communicate()[1].decode() for run in runs]
+    errors = [run.communicate(timeout=60)[1].decode() for run in runs]
     assert [run.returncode for run in runs] == [0] * 6, errors

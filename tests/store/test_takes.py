@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from narrate.config import Settings
 from narrate.core import Chunk, Plan, Span
 from narrate.store import Book, NewTake, Store
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    with Store(Settings.from_environment({"NARRATE_HOME": str(tmp_path / "home")})) as opened:
-        yield opened
 
 
 def new_take(key: str, audio: bytes = b"sound" * 100) -> NewTake:

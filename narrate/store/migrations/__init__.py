@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 __all__ = ["config", "upgrade"]
 
@@ -18,9 +18,8 @@ def config() -> Config:
     return settings
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring a database to the newest schema; two processes that start together take turns."""
+def upgrade(connection: Connection) -> None:
+    """Bring a database to the newest schema, in the transaction of this connection."""
     settings = config()
-    with engine.begin() as connection:
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, "head")
