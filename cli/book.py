@@ -64,6 +64,13 @@ def book(
         int, typer.Option("--max-chars", metavar="N", help="The longest chunk, in characters.")
     ] = 300,
     include: options.Include = None,
+    title: options.Title = None,
+    author: options.Author = None,
+    narrator: options.Narrator = None,
+    cover: options.Cover = None,
+    series: options.Series = None,
+    year: options.Year = None,
+    description: options.Description = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -114,6 +121,13 @@ def book(
         attempts=attempts,
         max_chars=max_chars,
         include=include,
+        title=title,
+        author=author,
+        narrator=narrator,
+        cover=cover,
+        series=series,
+        year=year,
+        description=description,
         force=force,
     )
     settings = Settings.from_environment()

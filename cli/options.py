@@ -1,4 +1,4 @@
-"""The options that say who speaks, and how: a type each, with its help."""
+"""The options that several commands share: a type each, with its help."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ from narrate.errors import UsageError
 
 __all__ = [
     "Attention",
+    "Author",
     "Backend",
     "BatchSize",
     "Compile",
     "Concurrency",
+    "Cover",
     "CudnnBenchmark",
+    "Description",
     "FramesPerCharacter",
     "Include",
     "Model",
+    "Narrator",
+    "Series",
     "Server",
     "Tf32",
+    "Title",
     "Voice",
     "VoiceDesign",
     "VoiceText",
     "VoiceTextFile",
+    "Year",
     "rows",
 ]
 
@@ -100,6 +107,27 @@ Include = Annotated[
         metavar="PARTS",
         help="Parts to speak that are left out, such as footnotes,contents, or all.",
     ),
+]
+
+Title = Annotated[
+    str | None, typer.Option("--title", metavar="WORDS", help="The book's title, as tags have it.")
+]
+Author = Annotated[str | None, typer.Option("--author", metavar="NAME", help="Who wrote it.")]
+Narrator = Annotated[
+    str | None, typer.Option("--narrator", metavar="NAME", help="Who is named as its reader.")
+]
+Cover = Annotated[
+    str | None, typer.Option("--cover", metavar="FILE", help="Its picture, JPEG or PNG.")
+]
+Series = Annotated[
+    str | None,
+    typer.Option("--series", metavar="NAME", help='Its series, with a number: "Earthsea #2".'),
+]
+Year = Annotated[
+    int | None, typer.Option("--year", metavar="YYYY", help="The year it was published.")
+]
+Description = Annotated[
+    str | None, typer.Option("--description", metavar="WORDS", help="What it is about.")
 ]
 
 

@@ -78,7 +78,7 @@ def _facts(store: Store, book: Book) -> dict[str, Any]:
     ]
     return {
         "book": book.id,
-        "title": book.title,
+        "title": book.metadata.title,
         "source": str(book.source_path),
         "folder": str(book.folder),
         "chunks": sum(part["chunks"] for part in chapters),

@@ -45,6 +45,13 @@ def narrate_book(
     attempts: int = 3,
     max_chars: int = 300,
     include: str | None = None,
+    title: str | None = None,
+    author: str | None = None,
+    narrator: str | None = None,
+    cover: str | None = None,
+    series: str | None = None,
+    year: int | None = None,
+    description: str | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
     """Narrate a document; the store knows what is done, so a run resumes where one ended."""

@@ -127,6 +127,13 @@ class Job:
     attempts: int = 3
     max_chars: int = 300
     include: str | None = None
+    title: str | None = None
+    author: str | None = None
+    narrator: str | None = None
+    cover: str | None = None
+    series: str | None = None
+    year: int | None = None
+    description: str | None = None
     force: bool = False
 
     def __post_init__(self) -> None:
@@ -135,6 +142,8 @@ class Job:
             raise UsageError(f"--speed {self.speed} is out of range", remedy="use 0.5 to 2.0")
         if self.attempts < 1:
             raise UsageError(f"--attempts {self.attempts} speaks nothing", remedy="use 1 or more")
+        if self.year is not None and not 0 < self.year <= 9999:
+            raise UsageError(f"--year {self.year} is no year", remedy="write it as 1813")
 
     @property
     def selection(self) -> Selection:

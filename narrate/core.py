@@ -23,7 +23,9 @@ __all__ = [
     "BlockKind",
     "Chapter",
     "Chunk",
+    "Cover",
     "Document",
+    "Metadata",
     "Pauses",
     "Plan",
     "Skipped",
@@ -37,6 +39,9 @@ __all__ = [
     "seed_of",
     "take_key",
 ]
+
+
+_PICTURE_TAIL_BYTES = 4096  # programs leave notes of their own behind a picture
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,6 +97,46 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a book says about itself; an empty field is not known.
+
+    `series` may end in the book's number in it: `Earthsea #2`. `language` is an ISO 639-1 code.
+    """
+
+    title: str = ""
+    author: str = ""
+    narrator: str = ""
+    series: str = ""
+    year: int | None = None
+    language: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A picture as a file's bytes."""
+
+    data: bytes
+
+    @property
+    def media_type(self) -> str:
+        """`image/jpeg` or `image/png` by the file's first bytes and last ones, else empty."""
+        whole = {
+            "image/jpeg": (b"\xff\xd8\xff", b"\xff\xd9"),
+            "image/png": (b"\x89PNG\r\n\x1a\n", b"IEND"),
+        }
+        for name, (first, last) in whole.items():
+            if self.data.startswith(first) and last in self.data[-_PICTURE_TAIL_BYTES:]:
+                return name
+        return ""
+
+    @property
+    def suffix(self) -> str:
+        """The ending of a file that holds the picture."""
+        return {"image/jpeg": ".jpg", "image/png": ".png"}.get(self.media_type, "")
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document as a reader understood it; `source` is the decoded text the spans refer to."""
 
@@ -102,6 +147,9 @@ class Document:
     source: str
     skipped: tuple[Skipped, ...] = ()
     cover: bytes | None = None
+    series: str = ""
+    year: int | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

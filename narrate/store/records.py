@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from narrate.core import Metadata
+
 __all__ = ["Book", "Line", "Output", "Progress"]
 
 
@@ -21,11 +23,32 @@ class Book:
     title: str = ""
     author: str = ""
     language: str = ""
+    series: str = ""
+    year: int | None = None
+    description: str = ""
     plan_digest: str = ""
     speech_digest: str = ""
     job: Mapping[str, Any] | None = None
     skipped: Mapping[str, int] | None = None
     updated_at: float = 0.0
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the document says, overridden by what was asked for."""
+        asked = self.job or {}
+
+        def chosen(name: str) -> Any:
+            return getattr(self, name) if asked.get(name) is None else asked[name]
+
+        return Metadata(
+            title=chosen("title"),
+            author=chosen("author"),
+            narrator=asked.get("narrator") or "",
+            series=chosen("series"),
+            year=chosen("year"),
+            language=self.language,
+            description=chosen("description"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 books ──< chapters
   │  └──< chunks ─ ─ take_key ─ ─> takes      (no foreign key: a chunk is planned first)
   ├──< outputs
+  ├──< covers
   └─── leases
 """
 
@@ -13,7 +14,16 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["Base", "BookRow", "ChapterRow", "ChunkRow", "LeaseRow", "OutputRow", "TakeRow"]
+__all__ = [
+    "Base",
+    "BookRow",
+    "ChapterRow",
+    "ChunkRow",
+    "CoverRow",
+    "LeaseRow",
+    "OutputRow",
+    "TakeRow",
+]
 
 
 class Base(DeclarativeBase):
@@ -44,6 +54,9 @@ class BookRow(Base):
     title: Mapped[str] = mapped_column(default="")
     author: Mapped[str] = mapped_column(default="")
     language: Mapped[str] = mapped_column(default="")
+    series: Mapped[str] = mapped_column(default="")
+    year: Mapped[int | None] = mapped_column(default=None)
+    description: Mapped[str] = mapped_column(default="")
     plan_digest: Mapped[str] = mapped_column(default="")
     speech_digest: Mapped[str] = mapped_column(default="")
     job: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -116,6 +129,16 @@ class OutputRow(Base):
     samples: Mapped[int]
     rate_hz: Mapped[int]
     marks: Mapped[list[list[int]]]
+
+
+class CoverRow(Base):
+    """A picture for a book: the document's own, or the one that was given with `--cover`."""
+
+    __tablename__ = "covers"
+
+    book_id: Mapped[str] = _book_id()
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    data: Mapped[bytes]
 
 
 class LeaseRow(Base):

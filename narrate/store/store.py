@@ -11,11 +11,19 @@ from typing import Any, Self
 from sqlalchemy import Double, Select, cast, delete, func, insert, select, update
 
 from narrate.config import Settings
-from narrate.core import Chunk, Plan, Span
+from narrate.core import Chunk, Cover, Plan, Span
 from narrate.store.database import Database
 from narrate.store.leases import Leases
 from narrate.store.records import Book, Line, Output, Progress
-from narrate.store.schema import BookRow, ChapterRow, ChunkRow, LeaseRow, OutputRow, TakeRow
+from narrate.store.schema import (
+    BookRow,
+    ChapterRow,
+    ChunkRow,
+    CoverRow,
+    LeaseRow,
+    OutputRow,
+    TakeRow,
+)
 from narrate.store.takes import Takes, in_batches
 
 __all__ = ["Store"]
@@ -73,6 +81,9 @@ class Store:
                     title=book.title,
                     author=book.author,
                     language=book.language,
+                    series=book.series,
+                    year=book.year,
+                    description=book.description,
                     plan_digest=book.plan_digest,
                     speech_digest=book.speech_digest,
                     job=dict(book.job or {}),
@@ -80,6 +91,23 @@ class Store:
                     updated_at=time.time(),
                 )
             )
+
+    def put_cover(self, book_id: str, origin: str, cover: Cover | None) -> None:
+        """Keep a book's picture, or forget it; `origin` is `document` or `given`."""
+        with self.database.session() as session:
+            if cover:
+                session.merge(CoverRow(book_id=book_id, origin=origin, data=cover.data))
+            else:
+                known = (CoverRow.book_id == book_id) & (CoverRow.origin == origin)
+                session.execute(delete(CoverRow).where(known))
+
+    def cover(self, book_id: str) -> Cover | None:
+        """Return the picture that was given, else the document's own, else None."""
+        with self.database.reading() as session:
+            rows = session.scalars(select(CoverRow).where(CoverRow.book_id == book_id))
+            by_origin = {row.origin: row.data for row in rows}
+        data = by_origin.get("given", by_origin.get("document"))
+        return None if data is None else Cover(data)
 
     # -- plans ----------------------------------------------------------------------------------
 
@@ -246,6 +274,9 @@ def _book(row: BookRow) -> Book:
         title=row.title,
         author=row.author,
         language=row.language,
+        series=row.series,
+        year=row.year,
+        description=row.description,
         plan_digest=row.plan_digest,
         speech_digest=row.speech_digest,
         job=row.job,

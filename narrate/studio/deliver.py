@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from narrate.config import Job
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
 from narrate.studio.casting import open_speech
+from narrate.studio.covers import given_cover
 from narrate.studio.files import write_whole
 from narrate.studio.identity import speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
@@ -94,6 +95,8 @@ def finished(store: Store, job: Job) -> Delivered | None:
     book = opened.book
     if job.force or opened.document is not None:  # a document is read when its plan is not current
         return None
+    if not _says_the_same(store, book, job):
+        return None
     backend, voice = open_speech(job)
     backend.close()
     if book.speech_digest != speech_digest(backend, voice):
@@ -108,6 +111,15 @@ def finished(store: Store, job: Job) -> Delivered | None:
     return None if len(chapters) == len(titles) and delivered.wav is None else delivered
 
 
+def _says_the_same(store: Store, book: Book, job: Job) -> bool:
+    """Whether what the store says about a book is what a job asks for."""
+    stored, cover = store.book(book.id), given_cover(job)
+    if stored is None or stored.metadata != book.metadata:
+        return False
+    was_given = bool((stored.job or {}).get("cover"))
+    return cover == store.cover(book.id) if cover else not was_given
+
+
 def _delivered(
     store: Store, book: Book, titles: list[str], chapters: dict[int, Output]
 ) -> Delivered:
@@ -115,7 +127,7 @@ def _delivered(
     current = whole and len(chapters) == len(titles) and whole.inputs == _book_inputs(chapters)
     return Delivered(
         book.id,
-        book.title,
+        book.metadata.title,
         book.folder,
         whole.path if whole and current else None,
         tuple(chapters[number].path for number in sorted(chapters)),
@@ -151,9 +163,7 @@ def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) 
     facts = {
         "source": str(book.source_path),
         "made_by": "narrate",
-        "title": book.title,
-        "author": book.author,
-        "language": book.language,
+        **asdict(book.metadata),
         "timeline": TIMELINE,
         "chapters": [
             {

@@ -17,6 +17,7 @@ from narrate.errors import InputError, OutputError
 from narrate.speech.backend import Backend
 from narrate.store import Book, Store
 from narrate.studio.casting import open_speech
+from narrate.studio.covers import given_cover, own_cover
 from narrate.studio.identity import (
     check_language,
     keys_of,
@@ -162,6 +163,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
     keep_memory_flat()
     opened = opened or find_book(store, job)
     book, document = opened.book, opened.document
+    cover = given_cover(job)
     _check_folder(book, force=job.force)
     backend, voice = open_speech(job)
     with closing(backend):
@@ -181,13 +183,18 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
                     plan_digest=plan_digest(book.source_sha256, job),
                     speech_digest=spoken,
                     skipped=skipped_by_reason(plan.skipped),
+                    series=document.series,
+                    year=document.year,
+                    description=document.description,
                 ),
                 plan,
                 keys,
                 attempts,
             )
+            store.put_cover(book.id, "document", own_cover(document))
         else:
             _rename_takes(store, book, spoken, backend, voice)
+    store.put_cover(book.id, "given", cover)
     if fresh:
         chapters = job.selection.of(len(store.chapter_titles(book.id)))
         store.takes.drop({line.take_key for line in store.outline(book.id, chapters)})
@@ -211,6 +218,7 @@ def survey(store: Store, job: Job) -> Survey:
     """Say what a run of this job would do, writing nothing."""
     opened = find_book(store, job)
     book, document = opened.book, opened.document
+    given_cover(job)
     backend, voice = open_speech(job, download=False)
     with closing(backend):
         if document is not None:

@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -166,3 +167,26 @@ def test_a_damaged_chapter_is_an_error_and_not_left_out(document: Callable[..., 
     data[place] ^= 0xFF
     with pytest.raises(InputError, match="damaged"):
         document(bytes(data), "a.epub")
+
+
+CALIBRE = (
+    '<meta name="calibre:series" content="Tales of the Sea"/>'
+    '<meta name="calibre:series_index" content="2.0"/><dc:date>1899-02-01T00:00:00Z</dc:date>'
+    "<dc:description>&lt;p&gt;A &lt;b&gt;ship&lt;/b&gt;.&lt;/p&gt;</dc:description></metadata>"
+)
+EPUB_3 = (
+    '<meta property="belongs-to-collection" id="c">Tales of the Sea</meta>'
+    '<meta refines="#c" property="group-position">2</meta><dc:date>1899</dc:date>'
+    "<dc:description>A ship .</dc:description></metadata>"
+)
+
+
+@pytest.mark.parametrize("said", [CALIBRE, EPUB_3], ids=["calibre", "epub 3"])
+def test_series_year_and_description_are_read(said: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(epub({"a.xhtml": "<p>Some words.</p>"}))) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    parts["O/p.opf"] = parts["O/p.opf"].replace("</metadata>", said)
+    (tmp_path / "b.epub").write_bytes(rezipped(parts))
+    document = read(tmp_path / "b.epub")
+    assert (document.series, document.year) == ("Tales of the Sea #2", 1899)
+    assert document.description == "A ship ."

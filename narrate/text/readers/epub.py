@@ -6,10 +6,11 @@ its chapters. A manifest may name files that are not there; those are passed ove
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lxml import etree
+from lxml import etree, html
 
 from narrate.core import Block, BlockKind, Chapter, Document
 from narrate.text.archive import Archive
@@ -46,6 +47,9 @@ class _Package:
     asides: dict[str, str] = field(default_factory=dict)
     cover: str = ""
     ncx: str = ""
+    series: str = ""
+    year: int | None = None
+    description: str = ""
 
 
 def read(data: bytes, path: Path) -> Document:
@@ -79,6 +83,9 @@ def read(data: bytes, path: Path) -> Document:
         source=extraction.source,
         skipped=tuple(sorted(extraction.skipped, key=lambda skip: skip.span)),
         cover=archive.part(package.cover) or None if package.cover else None,
+        series=package.series,
+        year=package.year,
+        description=package.description,
     )
 
 
@@ -122,6 +129,8 @@ def _package(archive: Archive) -> _Package:
     package = _Package(name)
     package.title, package.language = _text(root, "title"), _text(root, "language")
     package.author = ", ".join(filter(None, map(_joined, root.iterfind(".//{*}creator"))))
+    package.series, package.year = _series(root), _year(_text(root, "date"))
+    package.description = _plain(_text(root, "description"))
     for item in root.iterfind(".//{*}manifest/{*}item"):
         target = archive.resolved(name, item.get("href") or "")
         kind, properties = item.get("media-type") or "", item.get("properties") or ""
@@ -161,6 +170,35 @@ def _cover(root: etree._Element, package: _Package) -> str:
         if meta.get("name") == "cover" and item_id in package.items:
             return package.items[item_id].name
     return ""
+
+
+def _series(root: etree._Element) -> str:
+    """The series and the book's number in it, as EPUB 3 says it or, before that, calibre."""
+    metas = list(root.iterfind(".//{*}metadata//{*}meta"))
+    named = {meta.get("name") or "": meta.get("content") or "" for meta in metas}
+    name, number = named.get("calibre:series", ""), named.get("calibre:series_index", "")
+    refined = {(meta.get("refines") or "", meta.get("property") or ""): meta for meta in metas}
+    for meta in metas:
+        if meta.get("property") == "belongs-to-collection" and not meta.get("refines"):
+            name = _joined(meta)
+            position = refined.get((f"#{meta.get('id')}", "group-position"))
+            number = "" if position is None else _joined(position)
+            break
+    number = number.removesuffix(".0")
+    return f"{name} #{number}" if name and number else name
+
+
+def _year(date: str) -> int | None:
+    found = re.match(r"\s*(\d{4})(?!\d)", date)
+    return int(found[1]) or None if found else None
+
+
+def _plain(description: str) -> str:
+    """The words of a description, which is often HTML."""
+    if "<" not in description:
+        return description
+    page = html.fragment_fromstring(description, create_parent="div")
+    return " ".join(" ".join(map(str, page.itertext())).split())
 
 
 def _toc(archive: Archive, package: _Package) -> list[tuple[str, str]]:

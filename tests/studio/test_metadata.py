@@ -1,0 +1,105 @@
+"""What a book says about itself: the document's words, overridden by what is asked for."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from narrate import studio
+from narrate.config import Job
+from narrate.core import Metadata
+from narrate.errors import InputError, UsageError
+from narrate.store import Store
+
+from .conftest import run
+
+
+def png(width: int = 8, height: int = 8) -> bytes:
+    """Draw a grey square."""
+
+    def part(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(b"".join(b"\0" + b"\x80" * width for _ in range(height)))
+    parts = part(b"IHDR", header) + part(b"IDAT", rows) + part(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+ASKED: dict[str, Any] = {
+    "title": "Light = dark; #1",
+    "author": "Ann Author",
+    "narrator": "Nell",
+    "series": "Lamps #2",
+    "year": 1901,
+    "description": "A keeper.",
+}
+
+
+def test_what_is_asked_for_overrides_the_document_and_stays_with_the_book(
+    store: Store, job: Job, narrated: studio.Delivered
+) -> None:
+    book = studio.require_book(store, narrated.book_id)
+    assert book.metadata == Metadata(title="The Lighthouse", language="en")
+    asked = replace(job, **ASKED)
+    assert studio.finished(store, asked) is None
+    delivered = run(store, asked)
+    book = studio.require_book(store, narrated.book_id)
+    assert book.metadata == Metadata(language="en", **ASKED)
+    assert delivered.title == ASKED["title"]
+    manifest = json.loads((narrated.folder / "book.json").read_text())
+    assert {name: manifest[name] for name in ASKED} == ASKED
+    assert studio.finished(store, asked) == delivered
+    assert studio.finished(store, job) is None
+
+
+def test_a_change_of_metadata_speaks_nothing_and_stitches_nothing(
+    store: Store, job: Job, narrated: studio.Delivered
+) -> None:
+    before = [path.stat().st_mtime_ns for path in narrated.chapters]
+    spoken: list[str] = []
+    run(store, replace(job, **ASKED), spoken)
+    assert not spoken
+    assert [path.stat().st_mtime_ns for path in narrated.chapters] == before
+
+
+def test_a_given_cover_is_kept_when_its_file_is_gone_and_forgotten_when_not_asked_for(
+    store: Store, job: Job, tmp_path: Path
+) -> None:
+    picture = tmp_path / "cover.png"
+    picture.write_bytes(png())
+    asked = replace(job, cover=str(picture))
+    book_id = run(store, asked).book_id
+    assert studio.finished(store, asked) is not None
+    picture.write_bytes(png(9))
+    assert studio.finished(store, asked) is None
+    picture.unlink()
+    cover = store.cover(book_id)
+    assert cover and (cover.data, cover.media_type) == (png(), "image/png")
+    assert studio.finished(store, job) is None
+    run(store, job)
+    assert store.cover(book_id) is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture", png()[:-20]])
+def test_a_cover_that_is_no_picture_is_refused_before_anything_is_written(
+    store: Store, job: Job, tmp_path: Path, content: bytes | None
+) -> None:
+    picture = tmp_path / "cover.png"
+    if content is not None:
+        picture.write_bytes(content)
+    with pytest.raises(InputError, match=r"cover\.png.*JPEG or PNG"):
+        run(store, replace(job, cover=str(picture)))
+    assert not (tmp_path / "out").exists() and not store.books()
+
+
+def test_a_year_is_a_year(job: Job) -> None:
+    with pytest.raises(UsageError, match="--year"):
+        replace(job, year=0)
