@@ -1,18 +1,38 @@
 """What is wrong with a take, judged from its samples, its text and what the backend said of it.
 
-A fault is one word, the worst first in `FAULTS`; a take without one is good. Levels are of full
-scale. The bars are set so that no sound take of a language we know comes near them.
+A fault is a word or two, the worst first in `FAULTS`; a take without one is good. Levels are of
+full scale. The bars are set so that no sound take of a language we know comes near them. Those
+against the voice's own norms (`outlier`) hold only where a take is long enough to tell.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from narrate.audio.measures import Measures, measured
+from narrate.audio.norms import Norms
 from narrate.core import Spoken
 
-__all__ = ["FAULTS", "fault_of", "severity"]
+__all__ = ["FAULTS", "Heard", "heard", "outlier", "severity"]
 
-FAULTS = ("nan", "empty", "silent", "too short", "loop", "runaway", "clipped")
+FAULTS = (
+    "nan",
+    "empty",
+    "silent",
+    "too short",
+    "loop",
+    "runaway",
+    "too long",
+    "hole",
+    "cut off",
+    "clipped",
+    "other sound",
+    "other level",
+    "offset",
+)
 """Every fault, the one that spoils most first."""
 
 SHORTEST_S = 0.1
@@ -21,34 +41,94 @@ SILENT_PEAK = 0.001
 CHARACTERS_PER_S = 45.0
 """Twice as fast as anyone reads aloud, and a Chinese character takes longer than a letter."""
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.999, 0.001
+LONGEST_HOLE_S = 2.0
+CUT_OFF_DB = -10.0
+"""The last 5 ms against the loud frames: speech dies away before it ends."""
+OFFSET = 0.05
+TOO_LONG, TOO_SHORT = 1.8, 0.55
+"""Against the pace of the voice."""
+OTHER_LEVEL_DB = 9.0
+OTHER_SOUND_DB = 8.0
+"""Mean distance of the octaves' levels from those of the voice."""
+DEVIATIONS = 6.0
+"""And never less than so many of the voice's own deviations."""
+TELLING_WEIGHT, TELLING_S = 30.0, 1.5
+"""Shorter ones vary: `Oh!` may be drawn out, or whispered."""
 _TOLD = ("nan", "loop", "runaway")
 
 
-def fault_of(spoken: Spoken) -> str | None:
-    """Return the worst fault of what a backend gave, or None; faults it names itself count."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was measured of a take, unless there is nothing to measure, and its worst fault."""
+
+    measures: Measures | None
+    fault: str | None
+
+
+def heard(spoken: Spoken) -> Heard:
+    """Measure and judge what a backend gave; faults it names itself count."""
     told = [name for name in _TOLD if spoken.checks.get(name)]
-    found = _heard(spoken)
-    faults = [*told, *([found] if found else [])]
+    samples = spoken.samples.astype(np.float32)
+    if spoken.samples.dtype == np.int16:
+        samples /= 32_768.0
+    found = _unusable(samples, spoken)
+    if found is not None:
+        return Heard(None, min([*told, found], key=FAULTS.index))
+    measures = measured(samples, spoken.rate_hz, spoken.utterance.spoken)
+    faults = [*told, *_faults(samples, spoken, measures)]
+    return Heard(measures, min(faults, key=FAULTS.index, default=None))
+
+
+def outlier(measures: Measures, weight: float, norms: Norms) -> str | None:
+    """Return how a take falls out of what the voice does elsewhere, or None."""
+    faults = []
+    if weight >= TELLING_WEIGHT:
+        pace, away = norms.pace.ratio(measures.pace), norms.pace.deviations(measures.pace)
+        if away > DEVIATIONS and (pace > TOO_LONG or pace < TOO_SHORT):
+            faults.append("too long" if pace > TOO_LONG else "too short")
+    if measures.speech_s >= TELLING_S:
+        level = norms.level_dbfs
+        if (
+            abs(measures.level_dbfs - level.median) > OTHER_LEVEL_DB
+            and level.deviations(measures.level_dbfs) > DEVIATIONS
+        ):
+            faults.append("other level")
+        distance = norms.distance_db(measures.bands_db)
+        if distance > OTHER_SOUND_DB and norms.distance.deviations(distance) > DEVIATIONS:
+            faults.append("other sound")
     return min(faults, key=FAULTS.index, default=None)
 
 
-def _heard(spoken: Spoken) -> str | None:
-    samples = spoken.samples
-    seconds = len(samples) / spoken.rate_hz
-    if seconds < SHORTEST_S:
+def _unusable(samples: NDArray[np.float32], spoken: Spoken) -> str | None:
+    if len(samples) / spoken.rate_hz < SHORTEST_S:
         return "empty"
-    level = np.abs(samples.astype(np.float32))
-    if samples.dtype == np.int16:
-        level /= 32_768.0
-    if not np.isfinite(level).all():
+    if not np.isfinite(samples).all():
         return "nan"
-    if level.max() < SILENT_PEAK:
-        return "silent"
-    if len(spoken.utterance.spoken) > CHARACTERS_PER_S * seconds:
-        return "too short"
-    if (level >= CLIPPED_LEVEL).mean() > CLIPPED_SHARE:
-        return "clipped"
-    return None
+    return "silent" if np.abs(samples).max() < SILENT_PEAK else None
+
+
+def _faults(samples: NDArray[np.float32], spoken: Spoken, measures: Measures) -> list[str]:
+    seconds = len(samples) / spoken.rate_hz
+    found = {
+        "too short": len(spoken.utterance.spoken) > CHARACTERS_PER_S * seconds,
+        "loop": measures.loop_s > 0 and not _says_again(spoken.utterance.spoken),
+        "hole": measures.hole_s > LONGEST_HOLE_S,
+        "cut off": measures.end_db > CUT_OFF_DB,
+        "clipped": (np.abs(samples) >= CLIPPED_LEVEL).mean() > CLIPPED_SHARE,
+        "offset": abs(measures.dc) > OFFSET,
+    }
+    return [name for name, is_so in found.items() if is_so]
+
+
+def _says_again(spoken: str) -> bool:
+    """Whether the text itself repeats up to four words three times over: `no, no, no`."""
+    words = [word.strip(".,;:!?\"'“”‘’—…").casefold() for word in spoken.split()]
+    return any(
+        words[at : at + size] == words[at + size : at + 2 * size]
+        == words[at + 2 * size : at + 3 * size]
+        for size in range(1, 5)
+        for at in range(len(words) - 3 * size + 1)
+    )
 
 
 def severity(fault: str | None) -> int:

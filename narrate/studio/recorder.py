@@ -8,12 +8,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from narrate.audio.checks import fault_of
+from narrate.audio.checks import heard
 from narrate.audio.takes import encode_take
 from narrate.core import Spoken, Take
 from narrate.store import NewTake, Store
 
-__all__ = ["Recorder"]
+__all__ = ["MEASURES", "Recorder"]
+
+MEASURES = "heard"
+"""Under this name what was measured stands among a take's checks."""
 
 COMMIT_TAKES = 32
 COMMIT_S = 0.5
@@ -99,6 +102,8 @@ class Recorder:
 
 def _encoded(spoken: Spoken) -> NewTake:
     utterance = spoken.utterance
+    found = heard(spoken)
+    measures = {MEASURES: found.measures.as_values()} if found.measures else {}
     return NewTake(
         utterance.take_key,
         encode_take(spoken.samples, spoken.rate_hz),
@@ -106,6 +111,6 @@ def _encoded(spoken: Spoken) -> NewTake:
         spoken.rate_hz,
         utterance.seed,
         utterance.attempt,
-        spoken.checks,
-        fault_of(spoken),
+        {**spoken.checks, **measures},
+        found.fault,
     )

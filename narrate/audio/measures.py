@@ -1,0 +1,139 @@
+"""What is heard in a take, as a few numbers that are kept with it: the checks judge from these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BANDS_HZ", "Measures", "measured", "weight_of"]
+
+BANDS_HZ = (100, 200, 400, 800, 1_600, 3_200, 6_400)
+"""Edges of the bands, an octave each; all rates of takes reach the highest."""
+
+_FRAME_S = 0.04
+_QUIET_DB = 40.0  # below a take's loud frames, their 90th percentile: a pause, or breath
+_END_S = 0.005
+_LOOP_LAGS_S = (0.24, 4.0)
+_LOOP_S, _LOOP_ROUNDS = 2.4, 3
+_SAME_DB = 1.5
+_STARTING_CHARACTERS = 6
+_DIGIT_WEIGHT = 5
+"""A digit is read as a word; `1,813` takes longer than five letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """`speech_s` from the first loud frame to the last, `pace` of it in seconds a character.
+
+    `level_dbfs` is the RMS of the frames that are not quiet, `bands_db` their power in octaves
+    against the whole; `hole_s` the longest quiet inside; `end_db` the last 5 ms against the loud
+    frames; `loop_s` the longest stretch that says the same three times over.
+    """
+
+    speech_s: float
+    pace: float
+    level_dbfs: float
+    bands_db: tuple[float, ...]
+    hole_s: float
+    dc: float
+    end_db: float
+    loop_s: float
+
+    def as_values(self) -> dict[str, Any]:
+        """The measures as JSON has them."""
+        return asdict(self)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Measures:
+        """Understand what `as_values` gave."""
+        return cls(**{**values, "bands_db": tuple(values["bands_db"])})
+
+
+def weight_of(spoken: str) -> float:
+    """How long a text should take, in letters of plain prose."""
+    digits = sum(char.isdigit() for char in spoken)
+    return _STARTING_CHARACTERS + len(spoken) + (_DIGIT_WEIGHT - 1) * digits
+
+
+def measured(samples: NDArray[np.float32], rate_hz: int, spoken: str) -> Measures:
+    """Measure finite samples in [-1, 1] that say `spoken`."""
+    size = round(_FRAME_S * rate_hz)
+    count = max(1, -(-len(samples) // size))
+    padded = np.zeros(count * size, np.float32)
+    padded[: len(samples)] = samples
+    frames = padded.reshape(count, size)
+    power = np.einsum("ij,ij->i", frames, frames) / size
+    level = _db(power)
+    loud = float(np.percentile(level, 90))
+    heard = np.flatnonzero(level > loud - _QUIET_DB)
+    first, last = int(heard[0]), int(heard[-1])
+    bands = _bands(frames, rate_hz)
+    end = samples[-round(_END_S * rate_hz) :]
+    active = power[heard].mean()
+    speech_s = (last + 1 - first) * _FRAME_S
+    return Measures(
+        speech_s=round(speech_s, 2),
+        pace=round(speech_s / weight_of(spoken), 5),
+        level_dbfs=round(float(_db(active)), 2),
+        bands_db=tuple(
+            round(float(one), 1) for one in _db(bands[heard].mean(axis=0)) - _db(active)
+        ),
+        hole_s=round(float(np.diff(heard).max(initial=1) - 1) * _FRAME_S, 2),
+        dc=round(float(samples.mean()), 4),
+        end_db=round(float(_db(np.mean(np.square(end)))) - loud, 1),
+        loop_s=round(_loop_s(_db(bands[first : last + 1]), loud), 2),
+    )
+
+
+def _db(power: Any) -> Any:
+    return 10 * np.log10(np.maximum(power, 1e-12))
+
+
+def _bands(frames: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
+    """Power of each frame in each octave: [frames, bands]."""
+    size = frames.shape[1]
+    spectrum = np.fft.rfft(frames * np.hanning(size).astype(np.float32))
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    edges = [round(edge * size / rate_hz) for edge in BANDS_HZ]
+    # Parseval, with the window's loss of 3/8 made good: comparable with a frame's mean square
+    scale = 2 / (size * size * 0.375)
+    result: NDArray[np.float32] = (
+        np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1) * scale
+    ).astype(np.float32)
+    return result
+
+
+def _loop_s(bands_db: NDArray[np.float32], loud_db: float) -> float:
+    """The longest stretch in which each frame sounds like the one a fixed lag before it.
+
+    What counts must go round three times; a stretch that is half quiet is a pause, not a loop.
+    """
+    shape = np.maximum(bands_db, loud_db - _QUIET_DB)
+    spoken = shape.max(axis=1) > loud_db - _QUIET_DB / 2
+    first, last = (round(lag / _FRAME_S) for lag in _LOOP_LAGS_S)
+    total = shape.sum(axis=1)
+    worst = 0.0
+    for lag in range(first, min(last, len(shape) // _LOOP_ROUNDS) + 1):
+        least = max(round(_LOOP_S / _FRAME_S), _LOOP_ROUNDS * lag) - lag
+        near = np.abs(total[lag:] - total[:-lag]) < _SAME_DB * shape.shape[1]
+        if _longest_run(near)[1] < least:
+            continue
+        same = np.abs(shape[lag:] - shape[:-lag]).mean(axis=1) < _SAME_DB
+        start, length = _longest_run(same)
+        if length >= least and spoken[start : start + length].mean() > 0.5:
+            worst = max(worst, (length + lag) * _FRAME_S)
+    return worst
+
+
+def _longest_run(true: NDArray[np.bool_]) -> tuple[int, int]:
+    """Where the longest stretch of true values starts, and its length."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], true, [False]]).astype(np.int8)))
+    lengths = edges[1::2] - edges[::2]
+    if not lengths.size:
+        return 0, 0
+    best = int(lengths.argmax())
+    return int(edges[2 * best]), int(lengths[best])

@@ -1,0 +1,81 @@
+"""Takes against the norms of their voice: which of them do not sound like the others.
+
+The norms are made once, from the first takes of a voice and a language that are stored, and kept:
+who comes later, or at the same time in another process, judges by the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from narrate.audio.checks import outlier
+from narrate.audio.measures import Measures
+from narrate.audio.norms import NORMS_FROM, NORMS_VERSION, Norms, norms_of
+from narrate.core import Take
+from narrate.store import Book, Line, Store
+from narrate.studio.recorder import MEASURES
+
+__all__ = ["Judge"]
+
+
+class Judge:
+    """Holds takes back until there are norms, then gives them on, judged.
+
+    A take that is found bad is marked in the store first. With fewer than `NORMS_FROM` takes
+    nothing is compared, and everything is given on at the end.
+    """
+
+    def __init__(self, store: Store, book: Book) -> None:
+        self.store, self.book = store, book
+        self.key = f"{book.speech_digest}:{book.language}:{NORMS_VERSION}"
+        known = store.norms(self.key)
+        self.norms = Norms.from_values(known) if known else None
+        self._held: list[Take] = []
+        self._measured: list[Measures] = []
+
+    def begin(self, lines: Sequence[Line]) -> None:
+        """Judge what is stored already: a run may have ended between storing and judging."""
+        takes = list(self.store.takes.get(line.take_key for line in lines).values())
+        self._measured = [one for take in takes if (one := _measures(take)) and not take.fault]
+        self._find_norms()
+        for _ in self._judged(take for take in takes if not take.fault):
+            pass
+
+    def heard(self, takes: Iterable[Take]) -> Iterator[Take]:
+        """Yield takes in the order they came in, each with its fault if it has one."""
+        for take in takes:
+            self._held.append(take)
+            if self.norms is None and not take.fault and (measures := _measures(take)):
+                self._measured.append(measures)
+                self._find_norms()
+            if self.norms is not None:
+                yield from self._released()
+        yield from self._released()
+
+    def _released(self) -> Iterator[Take]:
+        held, self._held = self._held, []
+        yield from self._judged(held)
+
+    def _find_norms(self) -> None:
+        if self.norms is None and len(self._measured) >= NORMS_FROM:
+            made = norms_of(self._measured)
+            self.norms = Norms.from_values(self.store.put_norms(self.key, made.as_values()))
+            self._measured = []
+
+    def _judged(self, takes: Iterable[Take]) -> Iterator[Take]:
+        for take in takes:
+            measures = _measures(take)
+            if take.fault or self.norms is None or measures is None:
+                yield take
+                continue
+            weight = measures.speech_s / measures.pace if measures.pace else 0.0
+            fault = outlier(measures, weight, self.norms)
+            if fault:
+                self.store.takes.mark(take.take_key, fault)
+            yield replace(take, fault=fault)
+
+
+def _measures(take: Take) -> Measures | None:
+    values = take.checks.get(MEASURES)
+    return Measures.from_values(values) if isinstance(values, dict) else None
