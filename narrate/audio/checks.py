@@ -7,6 +7,7 @@ against the voice's own norms (`outlier`) hold only where a take is long enough 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,9 +84,11 @@ def outlier(measures: Measures, weight: float, norms: Norms) -> str | None:
     """Return how a take falls out of what the voice does elsewhere, or None."""
     faults = []
     if weight >= TELLING_WEIGHT:
-        pace, away = norms.pace.ratio(measures.pace), norms.pace.deviations(measures.pace)
-        if away > DEVIATIONS and (pace > TOO_LONG or pace < TOO_SHORT):
-            faults.append("too long" if pace > TOO_LONG else "too short")
+        log_pace = math.log(measures.pace)
+        ratio = math.exp(log_pace - norms.log_pace.median)
+        far = norms.log_pace.deviations(log_pace) > DEVIATIONS
+        if far and not TOO_SHORT <= ratio <= TOO_LONG:
+            faults.append("too long" if ratio > TOO_LONG else "too short")
     if measures.speech_s >= TELLING_S:
         level = norms.level_dbfs
         if (
@@ -124,7 +127,8 @@ def _says_again(spoken: str) -> bool:
     """Whether the text itself repeats up to four words three times over: `no, no, no`."""
     words = [word.strip(".,;:!?\"'“”‘’—…").casefold() for word in spoken.split()]
     return any(
-        words[at : at + size] == words[at + size : at + 2 * size]
+        words[at : at + size]
+        == words[at + size : at + 2 * size]
         == words[at + 2 * size : at + 3 * size]
         for size in range(1, 5)
         for at in range(len(words) - 3 * size + 1)

@@ -16,10 +16,11 @@ BANDS_HZ = (100, 200, 400, 800, 1_600, 3_200, 6_400)
 
 _FRAME_S = 0.04
 _QUIET_DB = 40.0  # below a take's loud frames, their 90th percentile: a pause, or breath
+_NO_BAND_DB = 50.0  # what lies lower is nothing, however low
 _END_S = 0.005
 _LOOP_LAGS_S = (0.24, 4.0)
 _LOOP_S, _LOOP_ROUNDS = 2.4, 3
-_SAME_DB = 1.5
+_SAME_DB = 6.0  # a lag is no whole number of frames
 _STARTING_CHARACTERS = 6
 _DIGIT_WEIGHT = 5
 """A digit is read as a word; `1,813` takes longer than five letters."""
@@ -61,6 +62,8 @@ def weight_of(spoken: str) -> float:
 
 def measured(samples: NDArray[np.float32], rate_hz: int, spoken: str) -> Measures:
     """Measure finite samples in [-1, 1] that say `spoken`."""
+    dc = float(samples.mean())
+    samples = samples - np.float32(dc)
     size = round(_FRAME_S * rate_hz)
     count = max(1, -(-len(samples) // size))
     padded = np.zeros(count * size, np.float32)
@@ -80,10 +83,11 @@ def measured(samples: NDArray[np.float32], rate_hz: int, spoken: str) -> Measure
         pace=round(speech_s / weight_of(spoken), 5),
         level_dbfs=round(float(_db(active)), 2),
         bands_db=tuple(
-            round(float(one), 1) for one in _db(bands[heard].mean(axis=0)) - _db(active)
+            round(max(float(one), -_NO_BAND_DB), 1)
+            for one in _db(bands[heard].mean(axis=0)) - _db(active)
         ),
         hole_s=round(float(np.diff(heard).max(initial=1) - 1) * _FRAME_S, 2),
-        dc=round(float(samples.mean()), 4),
+        dc=round(dc, 4),
         end_db=round(float(_db(np.mean(np.square(end)))) - loud, 1),
         loop_s=round(_loop_s(_db(bands[first : last + 1]), loud), 2),
     )
@@ -112,8 +116,11 @@ def _loop_s(bands_db: NDArray[np.float32], loud_db: float) -> float:
 
     What counts must go round three times; a stretch that is half quiet is a pause, not a loop.
     """
+    if len(bands_db) * _FRAME_S < _LOOP_S:
+        return 0.0
     shape = np.maximum(bands_db, loud_db - _QUIET_DB)
     spoken = shape.max(axis=1) > loud_db - _QUIET_DB / 2
+    shape = (shape[:-2] + shape[1:-1] + shape[2:]) / 3
     first, last = (round(lag / _FRAME_S) for lag in _LOOP_LAGS_S)
     total = shape.sum(axis=1)
     worst = 0.0
@@ -124,7 +131,7 @@ def _loop_s(bands_db: NDArray[np.float32], loud_db: float) -> float:
             continue
         same = np.abs(shape[lag:] - shape[:-lag]).mean(axis=1) < _SAME_DB
         start, length = _longest_run(same)
-        if length >= least and spoken[start : start + length].mean() > 0.5:
+        if length >= least and spoken[start + 1 : start + 1 + length].mean() > 0.5:
             worst = max(worst, (length + lag) * _FRAME_S)
     return worst
 

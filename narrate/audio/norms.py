@@ -22,7 +22,7 @@ NORMS_FROM = 50
 """Takes that a norm needs."""
 
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
-_LEAST_PACE_SHARE, _LEAST_DB = 0.05, 0.75  # a voice that never varies would flag everything
+_LEAST_LOG_PACE, _LEAST_DB = 0.05, 0.75  # a voice that never varies would flag everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,15 @@ class Spread:
         """How many deviations a value lies away from the median."""
         return abs(value - self.median) / self.deviation
 
-    def ratio(self, value: float) -> float:
-        """A value as a multiple of the median."""
-        return value / self.median
-
 
 @dataclass(frozen=True, slots=True)
 class Norms:
-    """How a voice speaks: pace in seconds a character, level, octaves, distance from these."""
+    """How a voice speaks: pace, level, octaves, and distance from these.
 
-    pace: Spread
+    `log_pace` is of the logarithm of seconds a character: twice as fast is as odd as half.
+    """
+
+    log_pace: Spread
     level_dbfs: Spread
     bands_db: tuple[float, ...]
     distance: Spread
@@ -62,7 +61,7 @@ class Norms:
     def from_values(cls, values: Mapping[str, Any]) -> Norms:
         """Understand what `as_values` gave."""
         return cls(
-            Spread(**values["pace"]),
+            Spread(**values["log_pace"]),
             Spread(**values["level_dbfs"]),
             tuple(values["bands_db"]),
             Spread(**values["distance"]),
@@ -71,13 +70,12 @@ class Norms:
 
 def norms_of(takes: Sequence[Measures]) -> Norms:
     """The norms of a voice from takes of it, `NORMS_FROM` or more."""
-    paces = np.array([take.pace for take in takes])
+    log_paces = np.log([take.pace for take in takes])
     levels = np.array([take.level_dbfs for take in takes])
     bands = np.array([take.bands_db for take in takes])
     middle = np.median(bands, axis=0)
-    pace = float(np.median(paces))
     return Norms(
-        _spread(paces, _LEAST_PACE_SHARE * pace),
+        _spread(log_paces, _LEAST_LOG_PACE),
         _spread(levels, _LEAST_DB),
         tuple(round(float(one), 3) for one in middle),
         _spread(np.abs(bands - middle).mean(axis=1), _LEAST_DB),

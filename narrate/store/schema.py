@@ -21,6 +21,7 @@ __all__ = [
     "ChunkRow",
     "CoverRow",
     "LeaseRow",
+    "NormsRow",
     "OutputRow",
     "TakeRow",
 ]
@@ -139,6 +140,15 @@ class CoverRow(Base):
     book_id: Mapped[str] = _book_id()
     origin: Mapped[str] = mapped_column(primary_key=True)
     data: Mapped[bytes]
+
+
+class NormsRow(Base):
+    """How a voice speaks a language, by what its takes are compared with."""
+
+    __tablename__ = "norms"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    numbers: Mapped[dict[str, Any]]
 
 
 class LeaseRow(Base):

@@ -16,12 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from narrate.core import Take
 from narrate.store.database import Database
-from narrate.store.schema import ChunkRow, LeaseRow, TakeRow
+from narrate.store.schema import ChunkRow, LeaseRow, NormsRow, TakeRow
 
 __all__ = ["NewTake", "Takes", "Unused", "in_batches"]
 
@@ -146,6 +146,24 @@ class Takes:
                 rows = session.execute(query.where(TakeRow.key.in_(some)))
                 found.update((key, fault) for key, fault in rows if fault)
         return found
+
+    def mark(self, key: str, fault: str) -> None:
+        """Say of a stored take that it is a bad one."""
+        with self.database.session() as session:
+            session.execute(update(TakeRow).where(TakeRow.key == key).values(fault=fault))
+
+    def norms(self, key: str) -> dict[str, Any] | None:
+        """Return how a voice speaks, as it was first kept under this key."""
+        with self.database.reading() as session:
+            row = session.get(NormsRow, key)
+            return row.numbers if row else None
+
+    def put_norms(self, key: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep how a voice speaks unless it is known; returns what is kept."""
+        insert = _INSERT[self.database.engine.dialect.name](NormsRow)
+        with self.database.session() as session:
+            session.execute(insert.values(key=key, numbers=numbers).on_conflict_do_nothing())
+            return session.get_one(NormsRow, key).numbers
 
     def damaged(self, keys: Iterable[str], *, thorough: bool) -> dict[str, str]:
         """Return the keys whose file is not the one that was stored, each with what is wrong.

@@ -22,25 +22,38 @@ __all__ = ["Judge"]
 class Judge:
     """Holds takes back until there are norms, then gives them on, judged.
 
-    A take that is found bad is marked in the store first. With fewer than `NORMS_FROM` takes
-    nothing is compared, and everything is given on at the end.
+    A take that is found bad is marked in the store first. Where a book has fewer than `NORMS_FROM`
+    takes, nothing is compared and nothing held back.
     """
 
     def __init__(self, store: Store, book: Book) -> None:
         self.store, self.book = store, book
         self.key = f"{book.speech_digest}:{book.language}:{NORMS_VERSION}"
-        known = store.norms(self.key)
+        known = store.takes.norms(self.key)
         self.norms = Norms.from_values(known) if known else None
+        self._waits = True
+        self._known: list[Take] = []
         self._held: list[Take] = []
         self._measured: list[Measures] = []
 
     def begin(self, lines: Sequence[Line]) -> None:
-        """Judge what is stored already: a run may have ended between storing and judging."""
-        takes = list(self.store.takes.get(line.take_key for line in lines).values())
-        self._measured = [one for take in takes if (one := _measures(take)) and not take.fault]
-        self._find_norms()
-        for _ in self._judged(take for take in takes if not take.fault):
-            pass
+        """Judge what is stored already, now or once there are norms.
+
+        A run may have ended between storing and judging, or before there was enough to compare.
+        """
+        self._waits = len({line.take_key for line in lines}) >= NORMS_FROM
+        takes = self.store.takes.get(line.take_key for line in lines).values()
+        self._known = [take for take in takes if not take.fault and _measures(take)]
+        self._measured = [one for take in self._known if (one := _measures(take))]
+        if self.norms is None:
+            self._find_norms()
+        else:
+            self._judge_known()
+
+    @property
+    def decided(self) -> bool:
+        """Whether what is stored has been judged as far as it will be."""
+        return self.norms is not None or not self._waits
 
     def heard(self, takes: Iterable[Take]) -> Iterator[Take]:
         """Yield takes in the order they came in, each with its fault if it has one."""
@@ -49,7 +62,7 @@ class Judge:
             if self.norms is None and not take.fault and (measures := _measures(take)):
                 self._measured.append(measures)
                 self._find_norms()
-            if self.norms is not None:
+            if self.decided:
                 yield from self._released()
         yield from self._released()
 
@@ -60,8 +73,14 @@ class Judge:
     def _find_norms(self) -> None:
         if self.norms is None and len(self._measured) >= NORMS_FROM:
             made = norms_of(self._measured)
-            self.norms = Norms.from_values(self.store.put_norms(self.key, made.as_values()))
+            self.norms = Norms.from_values(self.store.takes.put_norms(self.key, made.as_values()))
             self._measured = []
+            self._judge_known()
+
+    def _judge_known(self) -> None:
+        known, self._known = self._known, []
+        for _ in self._judged(known):
+            pass
 
     def _judged(self, takes: Iterable[Take]) -> Iterator[Take]:
         for take in takes:

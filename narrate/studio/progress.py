@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from narrate.core import Take
@@ -59,16 +59,27 @@ class Tally:
         self.started = time.monotonic()
         self._say()
 
+    def counted(
+        self, takes: Iterable[Take], owners: Mapping[str, Sequence[Line]]
+    ) -> Iterator[Take]:
+        """Pass takes on, each counted as it comes."""
+        for take in takes:
+            self.add(take, owners[take.take_key])
+            yield take
+
     def add(self, take: Take, lines: Sequence[Line]) -> None:
-        """Count a take that is stored for good, and the chunks it serves."""
+        """Count a take that is stored, and the chunks it serves."""
         self.done += len(lines)
         self.characters_left -= lines[0].characters
         self.audio_s += take.duration_s
         self._say()
 
-    def again(self) -> None:
-        """Count a take that is spoken again."""
+    def again(self, take: Take, lines: Sequence[Line]) -> None:
+        """Take back a take that was counted and is spoken again."""
         self.retried += 1
+        self.done -= len(lines)
+        self.characters_left += lines[0].characters
+        self.audio_s -= take.duration_s
         self._say()
 
     def _say(self) -> None:

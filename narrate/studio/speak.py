@@ -12,6 +12,7 @@ from narrate.errors import BackendError
 from narrate.store import Book, Line, Store
 from narrate.studio.attempts import Attempts
 from narrate.studio.casting import open_speech, prepare_voice
+from narrate.studio.judge import Judge
 from narrate.studio.plan import require_book
 from narrate.studio.progress import Report, Tally
 from narrate.studio.recorder import Recorder
@@ -41,46 +42,51 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
     with closing(backend):
         most = job.attempts if backend.varies else 1
         attempts = Attempts(store, book, backend, voice, most)
+        judge = Judge(store, book)
+        judge.begin(lines)
         attempts.next_for(lines)
         lines = store.outline(book_id, chapters)
         tally = Tally(book_id, lines, _missing(store, lines), notes, report)
         waiting = set(chapters)
         while waiting:
-            for chapter in _round(store, attempts, sorted(waiting), tally):
+            for chapter in _round(store, attempts, judge, sorted(waiting), tally):
                 waiting.remove(chapter)
                 yield chapter
             attempts.next_for(store.outline(book_id, sorted(waiting)))
 
 
 def _round(
-    store: Store, attempts: Attempts, chapters: Sequence[int], tally: Tally
+    store: Store, attempts: Attempts, judge: Judge, chapters: Sequence[int], tally: Tally
 ) -> Iterator[int]:
-    """Speak every missing take once; a chapter with a bad take waits for the next round."""
+    """Speak every missing take once; a chapter with a bad take waits for the next round.
+
+    A chapter that lacks nothing may turn out to have one, too, as long as nothing is compared yet.
+    """
     book = attempts.book
     lines = store.outline(book.id, chapters)
     missing = _missing(store, lines)
-    owners: dict[str, list[Line]] = {key: [] for key in missing}
-    for line in lines:
-        if line.take_key in missing:
-            owners[line.take_key].append(line)
+    owners = _owners(lines, missing)
     left = Counter(line.chapter for owned in owners.values() for line in owned)
-    yield from (chapter for chapter in chapters if not left[chapter])
+    complete = [chapter for chapter in chapters if not left[chapter]]
+    early = judge.decided
+    yield from complete if early else ()
     utterances = _utterances(store, book, missing, owners, sorted(left))
     seen = 0
     with Recorder(store) as recorder:
-        for take in recorder.record(attempts.backend.speak(utterances, attempts.voice)):
+        spoken = recorder.record(attempts.backend.speak(utterances, attempts.voice))
+        for take in judge.heard(tally.counted(spoken, owners)):
             seen += 1
             owned = owners[take.take_key]
             if take.fault and owned[0].attempt < attempts.most - 1:
-                tally.again()
+                tally.again(take, owned)
                 continue
-            tally.add(take, owned)
             for line in owned:
                 if take.fault:
                     attempts.settle(line)
                 left[line.chapter] -= 1
                 if not left[line.chapter]:
                     yield line.chapter
+    yield from () if early else _sound(store, book, complete, attempts.most)
     if seen < len(missing):
         raise BackendError(
             f"the {attempts.backend.name} backend left {len(missing) - seen} chunks unspoken",
@@ -112,6 +118,20 @@ def _faulty(store: Store, lines: Sequence[Line], most: int) -> bool:
     """Return whether a bad take may have another attempt."""
     young = [line.take_key for line in lines if line.attempt < most - 1]
     return bool(store.takes.faults(young))
+
+
+def _sound(store: Store, book: Book, chapters: Sequence[int], most: int) -> list[int]:
+    """Return the chapters in which no bad take may have another attempt."""
+    return [one for one in chapters if not _faulty(store, store.outline(book.id, [one]), most)]
+
+
+def _owners(lines: Sequence[Line], missing: Mapping[str, int]) -> dict[str, list[Line]]:
+    """Return the lines that each missing take serves."""
+    owners: dict[str, list[Line]] = {key: [] for key in missing}
+    for line in lines:
+        if line.take_key in missing:
+            owners[line.take_key].append(line)
+    return owners
 
 
 def _utterances(

@@ -4,29 +4,58 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from narrate.audio.checks import FAULTS, fault_of, severity
+from narrate.audio.checks import FAULTS, heard, outlier, severity
+from narrate.audio.measures import Measures, measured, weight_of
+from narrate.audio.norms import Norms, norms_of
 from narrate.core import Spoken, Utterance
 
 RATE_HZ = 24_000
 WORDS = "A sentence of some forty characters, no more."
 
 
-def spoken(samples: np.ndarray, told: str = "", is_so: bool = True) -> Spoken:
+def spoken(samples: np.ndarray, told: str = "", is_so: bool = True, words: str = WORDS) -> Spoken:
     checks = {told: is_so} if told else {}
-    return Spoken(Utterance("k", WORDS, "en", 1), samples.astype(np.float32), RATE_HZ, checks)
+    return Spoken(Utterance("k", words, "en", 1), samples.astype(np.float32), RATE_HZ, checks)
 
 
-def voice(seconds: float = 3.0, level: float = 0.3) -> np.ndarray:
-    t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    wave: np.ndarray = level * np.sin(2 * np.pi * 180 * t) * (1 + np.sin(2 * np.pi * 4 * t)) / 2
+def voice(seconds: float = 3.0, level: float = 0.3, seed: int = 0, hz: float = 180.0) -> np.ndarray:
+    """Syllables of uneven height and length that come in and die away."""
+    random = np.random.default_rng(seed)
+    syllables: list[np.ndarray] = []
+    while sum(len(one) for one in syllables) < seconds * RATE_HZ:
+        t = np.arange(round(random.uniform(0.12, 0.3) * RATE_HZ)) / RATE_HZ
+        pitch = hz * random.uniform(0.7, 1.4)
+        tones = sum(
+            random.uniform(0.2, 1) / n * np.sin(2 * np.pi * n * pitch * t) for n in range(1, 9)
+        )
+        syllables.append(random.uniform(0.6, 1) * tones * np.hanning(len(t)))
+    wave = np.concatenate(syllables)[: round(seconds * RATE_HZ)]
+    wave[-600:] *= np.linspace(1, 0, len(wave[-600:]))
+    wave *= level / np.abs(wave).max()
     return wave
 
 
-def test_a_sound_take_has_no_fault() -> None:
-    assert fault_of(spoken(voice())) is None
-    integers = (voice() * 32_767).astype(np.int16)
-    assert fault_of(Spoken(Utterance("k", WORDS, "en", 1), integers, RATE_HZ)) is None
+def fault_of(samples: np.ndarray, *more: object) -> str | None:
+    return heard(spoken(samples, *more)).fault  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 10_000))
+def test_a_sound_take_has_no_fault(seed: int) -> None:
+    assert fault_of(voice(seed=seed)) is None
+
+
+def test_integers_are_judged_like_floats() -> None:
+    utterance = Utterance("k", WORDS, "en", 1)
+    integers = heard(Spoken(utterance, (voice() * 32_767).astype(np.int16), RATE_HZ))
+    assert integers.fault is None and integers.measures
+    floats = heard(spoken(voice())).measures
+    assert floats and integers.measures.level_dbfs == pytest.approx(floats.level_dbfs, abs=0.01)
+
+
+HOLE = np.concatenate([voice(2.0), np.zeros(3 * RATE_HZ), voice(2.0)])
 
 
 @pytest.mark.parametrize(
@@ -37,20 +66,30 @@ def test_a_sound_take_has_no_fault() -> None:
         (voice(0.8), "too short"),
         (np.clip(voice(level=6.0), -1, 1), "clipped"),
         (np.where(np.arange(72_000) == 7, np.nan, voice()), "nan"),
+        (HOLE, "hole"),
+        (np.tile(voice(0.9), 5), "loop"),
+        (voice(6.0)[: round(4.13 * RATE_HZ)], "cut off"),
+        (voice() + 0.1, "offset"),
     ],
 )
 def test_a_planted_fault_is_found(samples: np.ndarray, fault: str) -> None:
-    assert fault_of(spoken(samples)) == fault
+    assert fault_of(samples) == fault
+
+
+def test_words_that_are_written_three_times_may_be_heard_three_times() -> None:
+    thrice = np.tile(voice(0.9), 3)
+    assert heard(spoken(thrice, words="Go away now, go away now! Go away now!")).fault is None
+    assert heard(spoken(thrice, words="Go away now, go away then! Go away!")).fault == "loop"
 
 
 @pytest.mark.parametrize("name", ["nan", "loop", "runaway"])
 def test_what_the_backend_says_of_its_own_work_counts(name: str) -> None:
-    assert fault_of(spoken(voice(), name)) == name
-    assert fault_of(spoken(voice(), name, False)) is None
+    assert fault_of(voice(), name) == name
+    assert fault_of(voice(), name, False) is None
 
 
 def test_the_worst_of_several_faults_is_named() -> None:
-    assert fault_of(spoken(np.clip(voice(level=6.0), -1, 1), "runaway")) == "runaway"
+    assert fault_of(np.clip(voice(level=6.0), -1, 1), "runaway") == "runaway"
 
 
 def test_a_good_take_is_better_than_any_fault() -> None:
@@ -59,5 +98,56 @@ def test_a_good_take_is_better_than_any_fault() -> None:
 
 
 def test_one_short_word_may_be_short() -> None:
-    word = Utterance("k", "Oh!", "en", 1)
-    assert fault_of(Spoken(word, voice(0.3).astype(np.float32), RATE_HZ)) is None
+    assert heard(spoken(voice(0.3), words="Oh!")).fault is None
+
+
+def test_measures_say_what_was_planted() -> None:
+    found = measured(HOLE.astype(np.float32), RATE_HZ, WORDS)
+    assert found.speech_s == pytest.approx(7.0, abs=0.1)
+    assert found.hole_s == pytest.approx(3.0, abs=0.15)
+    assert found.pace == pytest.approx(7.0 / weight_of(WORDS), rel=0.02)
+    assert Measures.from_values(found.as_values()) == found
+    quieter = measured((voice() / 2).astype(np.float32), RATE_HZ, WORDS)
+    louder = measured(voice().astype(np.float32), RATE_HZ, WORDS)
+    assert louder.level_dbfs - quieter.level_dbfs == pytest.approx(6.02, abs=0.02)
+    assert quieter.bands_db == pytest.approx(louder.bands_db, abs=0.11)
+
+
+@pytest.fixture(scope="module")
+def norms() -> Norms:
+    made = norms_of(
+        [
+            measured(voice(2.5 + n % 7 / 7, seed=n).astype(np.float32), RATE_HZ, WORDS)
+            for n in range(60)
+        ]
+    )
+    assert Norms.from_values(made.as_values()) == made
+    return made
+
+
+@pytest.mark.parametrize(
+    ("samples", "fault"),
+    [
+        (voice(3.0, seed=99), None),
+        (voice(8.0, seed=99), "too long"),
+        (voice(1.2, seed=99), "too short"),
+        (voice(3.0, level=0.05, seed=99), "other level"),
+        (voice(3.0, hz=1500.0, seed=99), "other sound"),
+    ],
+)
+def test_what_falls_out_of_the_voice_s_norms_is_named(
+    samples: np.ndarray, fault: str | None, norms: Norms
+) -> None:
+    measures = measured(samples.astype(np.float32), RATE_HZ, WORDS)
+    assert outlier(measures, weight_of(WORDS), norms) == fault
+
+
+def test_short_words_are_not_compared(norms: Norms) -> None:
+    drawn_out = measured(voice(1.4, level=0.05, hz=1500).astype(np.float32), RATE_HZ, "Oh!")
+    assert outlier(drawn_out, weight_of("Oh!"), norms) is None
+
+
+def test_a_voice_that_never_varies_does_not_flag_the_least_change() -> None:
+    same = measured(voice().astype(np.float32), RATE_HZ, WORDS)
+    other = measured(voice(3.2, level=0.27, seed=1).astype(np.float32), RATE_HZ, WORDS)
+    assert outlier(other, weight_of(WORDS), norms_of([same] * 50)) is None

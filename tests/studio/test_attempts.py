@@ -16,7 +16,7 @@ from narrate.config import Job, Selection
 from narrate.errors import BackendError
 from narrate.store import Store
 from tests.conftest import SAMPLE_WORDS
-from tests.speech.speech_server import RATE_HZ, SpeechServer, say, serving, speak
+from tests.speech.speech_server import RATE_HZ, SpeechServer, say, serving, sound_of, speak
 from tests.studio.conftest import STORY, run
 
 
@@ -158,3 +158,53 @@ def test_a_server_that_speaks_well_leaves_no_fault(
 ) -> None:
     server.script[words] = [speak]
     assert run(store, job).faults == ()
+
+
+NUMBERS = [
+    f"{one} and {other} went up the hill to look at the sea."
+    for one in ("Anna", "Bertha", "Clara", "Dora", "Emma", "Flora", "Greta", "Helen")
+    for other in ("Adam", "Bruno", "Carl", "David", "Emil", "Franz", "Georg")
+]
+DRAWN_OUT = say(sound(np.repeat(sound_of("Anna went up the hill to look."), 3)), "audio/wav")
+
+
+@pytest.fixture
+def long_job(job: Job, story: Path) -> Job:
+    """Narrate a book of more chunks than norms need, in two chapters of like length."""
+    halves = NUMBERS[:28], NUMBERS[28:]
+    story.write_text(
+        "".join(f"# Part {n}\n\n" + "\n\n".join(half) + "\n\n" for n, half in enumerate(halves))
+    )
+    return job
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_take_that_falls_out_of_the_voice_is_spoken_again(
+    store: Store, long_job: Job, server: SpeechServer, late: bool
+) -> None:
+    odd = NUMBERS[-2 if late else 1]
+    server.script[odd] = [DRAWN_OUT]
+    made = run(store, long_job)
+    assert made.faults == ()
+    assert server.texts().count(odd) == 2
+    assert len(server.texts()) == len(set(server.texts())) + 1
+
+
+def test_a_run_that_ended_before_it_judged_judges_when_it_goes_on(
+    store: Store, long_job: Job, server: SpeechServer
+) -> None:
+    odd = NUMBERS[1]
+    server.script[odd] = [DRAWN_OUT]
+    book = studio.plan_book(store, replace(long_job, chapters="1"))
+    assert list(studio.speak(store, book.id, lambda now: None)) == [1]
+    assert server.texts().count(odd) == 1  # half a book has no norms yet
+    assert run(store, long_job).faults == ()
+    assert server.texts().count(odd) == 2
+
+
+def test_all_runs_judge_by_the_norms_that_were_kept_first(store: Store) -> None:
+    first, second = {"pace": 1.0}, {"pace": 2.0}
+    assert store.takes.norms("voice") is None
+    assert store.takes.put_norms("voice", first) == first
+    assert store.takes.put_norms("voice", second) == first
+    assert store.takes.norms("voice") == first

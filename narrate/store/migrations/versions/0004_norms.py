@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -12,5 +12,5 @@ def upgrade() -> None:
     op.create_table(
         "norms",
         sa.Column("key", sa.Text(), primary_key=True),
-        sa.Column("values", sa.JSON(), nullable=False),
+        sa.Column("numbers", sa.JSON(), nullable=False),
     )
