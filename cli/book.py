@@ -64,6 +64,7 @@ def book(
         int, typer.Option("--max-chars", metavar="N", help="The longest chunk, in characters.")
     ] = 300,
     include: options.Include = None,
+    formats: options.Formats = "wav",
     title: options.Title = None,
     author: options.Author = None,
     narrator: options.Narrator = None,
@@ -121,6 +122,7 @@ def book(
         attempts=attempts,
         max_chars=max_chars,
         include=include,
+        format=formats,
         title=title,
         author=author,
         narrator=narrator,
@@ -183,9 +185,10 @@ def _print_survey(found: Survey) -> None:
 
 def print_result(delivered: Delivered) -> None:
     """Print the path of what was made; IncompleteError when some of it is marked as bad."""
-    if delivered.wav:
-        typer.echo(delivered.wav)
-    else:
+    whole = len(delivered.chapters) == delivered.of_chapters
+    for path in delivered.files if whole else ():
+        typer.echo(path)
+    if not whole:
         _print_chapters(delivered)
     if delivered.faults:
         named = ", ".join(f"{position} ({fault})" for position, fault in delivered.faults[:20])
@@ -205,6 +208,6 @@ def _print_chapters(delivered: Delivered) -> None:
         typer.echo(path)
     typer.echo(
         f"{len(delivered.chapters)} of {amount(delivered.of_chapters, 'chapter')} done; the whole "
-        "book's WAV is made when all are there.",
+        "book is made when all are there.",
         err=True,
     )

@@ -18,6 +18,7 @@ __all__ = [
     "Cover",
     "CudnnBenchmark",
     "Description",
+    "Formats",
     "FramesPerCharacter",
     "Include",
     "Model",
@@ -109,6 +110,12 @@ Include = Annotated[
     ),
 ]
 
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="NAMES", help="wav, flac, mp3, m4b, opus, or several: mp3,m4b."
+    ),
+]
 Title = Annotated[
     str | None, typer.Option("--title", metavar="WORDS", help="The book's title, as tags have it.")
 ]

@@ -45,6 +45,7 @@ def narrate_book(
     attempts: int = 3,
     max_chars: int = 300,
     include: str | None = None,
+    format: str = "wav",
     title: str | None = None,
     author: str | None = None,
     narrator: str | None = None,

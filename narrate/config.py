@@ -22,7 +22,7 @@ import platformdirs
 
 from narrate.errors import UsageError
 
-__all__ = ["Job", "Selection", "Settings"]
+__all__ = ["FORMATS", "Job", "Selection", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ class Settings:
         """The folder of content-addressed takes."""
         return self.home / "takes"
 
+
+FORMATS = ("wav", "flac", "mp3", "m4b", "opus")
+"""The kinds of files that a book can be made into."""
 
 _PART = re.compile(r"(\d+)(?:-(\d+))?")
 
@@ -127,6 +130,7 @@ class Job:
     attempts: int = 3
     max_chars: int = 300
     include: str | None = None
+    format: str = "wav"
     title: str | None = None
     author: str | None = None
     narrator: str | None = None
@@ -138,6 +142,7 @@ class Job:
 
     def __post_init__(self) -> None:
         Selection.parse(self.chapters)
+        self.formats  # noqa: B018 - refuses what is no format
         if not 0.5 <= self.speed <= 2.0:
             raise UsageError(f"--speed {self.speed} is out of range", remedy="use 0.5 to 2.0")
         if self.attempts < 1:
@@ -149,6 +154,18 @@ class Job:
     def selection(self) -> Selection:
         """The chapters to speak."""
         return Selection.parse(self.chapters)
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The files to make, each once, in the order they were asked for."""
+        named = tuple(dict.fromkeys(self.format.lower().replace(" ", "").split(",")))
+        unknown = [name for name in named if name not in FORMATS]
+        if unknown:
+            raise UsageError(
+                f"--format does not know {unknown[0]!r}",
+                remedy=f"name one or several of {', '.join(FORMATS)}, parted by commas",
+            )
+        return named
 
     def parameters(self) -> dict[str, Any]:
         """The job as keyword arguments."""

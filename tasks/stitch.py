@@ -1,4 +1,4 @@
-"""One chapter to one WAV, while later chapters are still being spoken."""
+"""One chapter to one WAV and its other formats, while later chapters are still being spoken."""
 
 from __future__ import annotations
 
@@ -24,4 +24,6 @@ def stitch(book_id: str, chapter: int) -> str:
     with Store(Settings.from_environment()) as store:
         lease = store.leases.current(book_id)
         stop = lease.stop.is_set if lease else None
-        return str(studio.stitch(store, book_id, chapter, stop).path)
+        path = studio.stitch(store, book_id, chapter, stop).path
+        studio.encode_chapter(store, book_id, chapter, stop)
+        return str(path)

@@ -31,6 +31,7 @@ __all__ = [
     "Stitched",
     "StoppedError",
     "join_book",
+    "read_chapter",
     "stitch_chapter",
 ]
 
@@ -174,16 +175,26 @@ def join_book(
     with WavWriter(out, rate_hz, limit_bytes=limit_bytes) as wav:
         for path in chapters:
             starts.append(wav.samples)
-            with _open_chapter(path) as file:
-                if file.samplerate != rate_hz:
-                    raise _unusable(path, f"{file.samplerate} Hz, not {rate_hz}")
-                for block in _blocks(file):
-                    if stop is not None and stop():
-                        raise StoppedError("stopped while joining", where=str(path))
-                    wav.write(block)
-            if wav.samples - starts[-1] != file.frames:
-                raise _unusable(path, "it ends early")
+            for block in read_chapter(path, rate_hz, stop):
+                wav.write(block)
     return Joined(out, wav.samples, rate_hz, tuple(starts))
+
+
+def read_chapter(
+    path: Path, rate_hz: int, stop: Callable[[], bool] | None = None
+) -> Iterator[NDArray[np.int16]]:
+    """Yield the samples of a chapter's file; `StorageError` where it is not whole, 16-bit mono."""
+    samples = 0
+    with _open_chapter(path) as file:
+        if file.samplerate != rate_hz:
+            raise _unusable(path, f"{file.samplerate} Hz, not {rate_hz}")
+        for block in _blocks(file):
+            if stop is not None and stop():
+                raise StoppedError("stopped while a chapter was read", where=str(path))
+            samples += len(block)
+            yield block
+        if samples != file.frames:
+            raise _unusable(path, "it ends early")
 
 
 def _open_chapter(path: Path) -> soundfile.SoundFile:

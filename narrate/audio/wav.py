@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from narrate.errors import NarrateError, OutputError, StorageError
 
-__all__ = ["RIFF_LIMIT_BYTES", "WavWriter", "output_error", "wav_bytes"]
+__all__ = ["RIFF_LIMIT_BYTES", "WavWriter", "output_error", "sync_folder", "wav_bytes"]
 
 RIFF_LIMIT_BYTES = 2**32 - 1  # a RIFF file counts its bytes in 32 bits
 
@@ -140,7 +140,7 @@ class WavWriter:
         if size != _HEADER_BYTES + self.samples * _BYTES_PER_SAMPLE:
             raise OSError(errno.EIO, f"{size} bytes arrived on the disk")
         self._part.replace(self.path)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
     def _discard(self) -> None:
         # closing flushes what is buffered, and on a full disk that fails once more
@@ -150,7 +150,7 @@ class WavWriter:
             self._part.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in the folder survive a power cut, where the system can."""
     if os.name != "posix":
         return

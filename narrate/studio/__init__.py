@@ -5,7 +5,7 @@ found in the store, what is missing is made. Prefect's tasks call these; so can 
 """
 
 from narrate.studio.attempts import redo
-from narrate.studio.deliver import Delivered, deliver, finished
+from narrate.studio.deliver import Delivered, deliver, encode_chapter, finished
 from narrate.studio.plan import Opened, Survey, find_book, plan_book, require_book, survey
 from narrate.studio.progress import Report, Speaking
 from narrate.studio.speak import speak
@@ -18,6 +18,7 @@ __all__ = [
     "Speaking",
     "Survey",
     "deliver",
+    "encode_chapter",
     "find_book",
     "finished",
     "plan_book",

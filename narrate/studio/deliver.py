@@ -9,19 +9,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from narrate.audio.encode import FORMATS
 from narrate.audio.stitch import join_book
 from narrate.config import Job
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
 from narrate.studio.casting import open_speech
 from narrate.studio.covers import given_cover
+from narrate.studio.editions import editions, make, make_all, stale_editions
 from narrate.studio.files import write_whole
 from narrate.studio.identity import speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.stitch import CHAPTER, finished_chapters
 from narrate.studio.timeline import TIMELINE, write_timeline
 
-__all__ = ["Delivered", "deliver", "finished"]
+__all__ = ["Delivered", "deliver", "encode_chapter", "finished"]
 
 BOOK = "book"
 
@@ -30,6 +32,7 @@ BOOK = "book"
 class Delivered:
     """What a run leaves behind: `wav` is None while chapters of the book are still unspoken.
 
+    `files` are the results in the formats asked for: a book's file, or a folder of its chapters.
     `faults` names the chunks whose best take is still a bad one, each with what is wrong.
     """
 
@@ -41,6 +44,7 @@ class Delivered:
     of_chapters: int
     audio_s: float
     faults: tuple[tuple[int, str], ...] = ()
+    files: tuple[Path, ...] = ()
 
     def as_values(self) -> dict[str, Any]:
         """Return the facts as JSON has them."""
@@ -53,6 +57,7 @@ class Delivered:
             "of_chapters": self.of_chapters,
             "audio_s": self.audio_s,
             "faults": [list(fault) for fault in self.faults],
+            "files": [str(path) for path in self.files],
         }
 
     @classmethod
@@ -67,16 +72,18 @@ class Delivered:
             values["of_chapters"],
             values["audio_s"],
             tuple((position, fault) for position, fault in values["faults"]),
+            tuple(Path(path) for path in values["files"]),
         )
 
 
 def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) -> Delivered:
-    """Join the chapters into the book once all are there, and say what there is."""
+    """Make the formats asked for, those of the whole book once all chapters are there."""
     book = require_book(store, book_id)
     titles = store.chapter_titles(book_id)
     chapters = finished_chapters(store, book_id)
     _remove_stale(store, book, chapters)
-    if len(chapters) == len(titles):
+    forms = _formats(book)
+    if "wav" in forms and len(chapters) == len(titles):
         inputs = _book_inputs(chapters)
         known = store.outputs(book_id).get((BOOK, 0))
         path = book.folder / f"{book.folder.name}.wav"
@@ -84,9 +91,26 @@ def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) 
             made = join_book([chapters[n].path for n in sorted(chapters)], path, stop=stop)
             output = Output(BOOK, 0, path, inputs, made.samples, made.rate_hz)
             store.put_output(book_id, output)
+    make_all(store, book_id, editions(store, book, forms, chapters), stop)
     write_timeline(store, book, chapters)
+    _write_cover(store, book)
     _write_manifest(book, titles, chapters)
     return _delivered(store, book, titles, chapters)
+
+
+def encode_chapter(
+    store: Store, book_id: str, chapter: int, stop: Callable[[], bool] | None = None
+) -> None:
+    """Make the files that hold this chapter alone, while later ones are being spoken."""
+    book = require_book(store, book_id)
+    output = store.outputs(book_id)[CHAPTER, chapter]
+    forms = [form for form in _formats(book) if form in FORMATS and FORMATS[form].by_chapter]
+    for edition in editions(store, book, forms, {chapter: output}):
+        make(store, book_id, edition, stop)
+
+
+def _formats(book: Book) -> tuple[str, ...]:
+    return Job(**(book.job or {"document": ""})).formats
 
 
 def finished(store: Store, job: Job) -> Delivered | None:
@@ -108,7 +132,14 @@ def finished(store: Store, job: Job) -> Delivered | None:
     if not chapters.keys() >= set(selected) or store.takes.damaged(keys, thorough=False):
         return None
     delivered = _delivered(store, book, titles, chapters)
-    return None if len(chapters) == len(titles) and delivered.wav is None else delivered
+    if len(chapters) == len(titles) and "wav" in job.formats and delivered.wav is None:
+        return None
+    made = store.outputs(book.id)
+    for one in editions(store, book, job.formats, chapters):
+        known = made.get((one.kind, one.number))
+        if not (known and known.inputs == one.inputs and known.path == one.path):
+            return None
+    return delivered
 
 
 def _says_the_same(store: Store, book: Book, job: Job) -> bool:
@@ -125,6 +156,15 @@ def _delivered(
 ) -> Delivered:
     whole = store.outputs(book.id).get((BOOK, 0))
     current = whole and len(chapters) == len(titles) and whole.inputs == _book_inputs(chapters)
+    files: list[Path] = []
+    for form in _formats(book):
+        if form == "wav":
+            files += [whole.path] if whole and current else []
+        else:
+            files += [
+                one.path.parent if FORMATS[form].by_chapter else one.path
+                for one in editions(store, book, [form], chapters)
+            ]
     return Delivered(
         book.id,
         book.metadata.title,
@@ -134,6 +174,7 @@ def _delivered(
         len(titles),
         sum(output.duration_s for output in chapters.values()),
         _faults(store, book.id, chapters),
+        tuple(dict.fromkeys(files)),
     )
 
 
@@ -157,6 +198,20 @@ def _remove_stale(store: Store, book: Book, chapters: dict[int, Output]) -> None
             path = store.drop_output(book.id, kind, number)
             if path and path not in keep:
                 path.unlink(missing_ok=True)
+    made = store.outputs(book.id)
+    for kind, number in stale_editions(store, book, chapters):
+        store.drop_output(book.id, kind, number)
+        if (kind, number) in made:  # else another file stands there, and is not ours to remove
+            made[kind, number].path.unlink(missing_ok=True)
+
+
+def _write_cover(store: Store, book: Book) -> None:
+    """Put the picture beside the files: players that read no tags find it there."""
+    cover = store.cover(book.id)
+    if cover:
+        path = book.folder / f"cover{cover.suffix}"
+        if not (path.exists() and path.read_bytes() == cover.data):
+            write_whole(path, cover.data)
 
 
 def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) -> None:

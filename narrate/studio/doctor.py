@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
+from narrate.audio import ffmpeg
 from narrate.config import Settings
 from narrate.core import Utterance
 from narrate.errors import NarrateError
@@ -111,13 +112,13 @@ def _model(_settings: Settings, model: str | None) -> Diagnosis | None:
 
 
 def _ffmpeg(_settings: Settings, _model: str | None) -> Diagnosis:
-    program = shutil.which("ffmpeg")
+    program = ffmpeg.program()
     if program is None:
         return Diagnosis(
             "ffmpeg",
             Status.NOTE,
-            "not installed: recordings of a voice must be WAV, FLAC, OGG or MP3",
-            "install ffmpeg for other formats",
+            "not installed: no MP3, M4B or Opus, and recordings of a voice in few formats",
+            ffmpeg.INSTALL,
         )
     try:
         done = subprocess.run([program, "-version"], capture_output=True, timeout=20, check=True)

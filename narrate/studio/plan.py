@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from narrate import text
+from narrate.audio.encode import FORMATS, check_encoders
 from narrate.config import Job
 from narrate.core import Chunk, Document, Skipped, Take, Voice
 from narrate.errors import InputError, OutputError
@@ -164,6 +165,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
     opened = opened or find_book(store, job)
     book, document = opened.book, opened.document
     cover = given_cover(job)
+    check_encoders(name for name in job.formats if name in FORMATS)
     _check_folder(book, force=job.force)
     backend, voice = open_speech(job)
     with closing(backend):
@@ -219,6 +221,7 @@ def survey(store: Store, job: Job) -> Survey:
     opened = find_book(store, job)
     book, document = opened.book, opened.document
     given_cover(job)
+    check_encoders(name for name in job.formats if name in FORMATS)
     backend, voice = open_speech(job, download=False)
     with closing(backend):
         if document is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -237,18 +236,6 @@ def test_a_server_that_is_not_there_is_an_error_that_names_it(narrate: Narrate, 
     done = narrate(data / "short-story.txt", PREFECT_API_URL="http://127.0.0.1:1/api")
     assert done.returncode == 8
     assert "127.0.0.1:1" in done.stderr and "unset PREFECT_API_URL" in done.stderr
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """Mount two megabytes; needs the right to mount."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
-    if os.geteuid() or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk_under_the_outputs_loses_nothing(

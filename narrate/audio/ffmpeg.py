@@ -1,0 +1,190 @@
+"""The one file that runs ffmpeg: which program, how it is fed and read, and what its failures mean.
+
+The program is the system's, else the one in the wheel `imageio-ffmpeg`. Nothing else of ffmpeg is
+needed, ffprobe neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrate.audio.wav import output_error
+from narrate.audio.whole import appearing
+from narrate.errors import NarrateError, OutputError
+
+__all__ = ["INSTALL", "decode", "describe", "encode", "encoders", "program", "require"]
+
+INSTALL = (
+    "install ffmpeg (such as `apt install ffmpeg`) or `pip install imageio-ffmpeg`; "
+    "wav and flac need neither"
+)
+_QUIET = ("-hide_banner", "-nostats", "-v", "error")
+_READ_BYTES = 1 << 20
+_FULL = "No space left on device"
+_QUOTA = "Disk quota exceeded"
+
+
+def program() -> str | None:
+    """Find the ffmpeg that will be run, or None."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
+    try:
+        bundled = importlib.import_module("imageio_ffmpeg")
+        return str(bundled.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        return None
+
+
+def require(what_for: str) -> str:
+    """Return the program, or an OutputError that says what to install for `what_for`."""
+    found = program()
+    if found is None:
+        raise OutputError(f"{what_for} needs ffmpeg, which is not here", remedy=INSTALL)
+    return found
+
+
+def encoders(what_for: str) -> frozenset[str]:
+    """Name the encoders that the program was built with."""
+    said = _run([require(what_for), "-hide_banner", "-encoders"])
+    lines = (line.split() for line in said.stdout.decode(errors="replace").splitlines())
+    return frozenset(words[1] for words in lines if len(words) > 1)
+
+
+def describe(path: Path) -> tuple[str, str]:
+    """Return what ffmpeg says of a file: its streams in words, its tags and chapters as ffmetadata.
+
+    An OutputError where the file is none that it can read.
+    """
+    command = [require("reading this file"), "-hide_banner", "-nostdin", "-i", _name(path)]
+    done = _run([*command, "-f", "ffmetadata", "-"])
+    if done.returncode:
+        raise OutputError(
+            "this is no audio file that can be read",
+            where=str(path),
+            remedy="make it again, or leave it out",
+        )
+    return done.stderr.decode(errors="replace"), done.stdout.decode(errors="replace")
+
+
+def encode(
+    blocks: Iterable[NDArray[np.int16]] | None,
+    rate_hz: int,
+    inputs: Sequence[Path],
+    options: Sequence[str],
+    out: Path,
+) -> None:
+    """Make `out` from mono blocks at `rate_hz`, or, where that is None, from `inputs` alone.
+
+    The blocks are input 0, then come `inputs`; `options` say the rest, the container included. The
+    file grows as `<name>.part` and appears under its name when it is whole and on the disk.
+    """
+    command = [require(f"writing {out.name}"), *_QUIET, "-y"]
+    if blocks is None:
+        command += ["-nostdin"]
+    else:
+        command += ["-f", "s16le", "-ar", str(rate_hz), "-ac", "1", "-i", "pipe:0"]
+    for path in inputs:
+        command += ["-i", _name(path)]
+    with appearing(out) as beside:
+        said = _feed([*command, *options, _name(beside)], blocks)
+        if said:
+            raise _failure(said, out)
+
+
+def decode(path: Path, rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """Yield a file's samples, mixed to mono, in blocks of float32 at `rate_hz`."""
+    command = [
+        require("reading this file"),
+        *_QUIET,
+        "-nostdin",
+        "-i",
+        _name(path),
+        "-map",
+        "0:a:0",
+    ]
+    command += ["-ac", "1", "-ar", str(rate_hz), "-f", "f32le", "-"]
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            while content := process.stdout.read(_READ_BYTES):
+                yield np.frombuffer(content[: len(content) // 4 * 4], dtype="<f4")
+        finally:
+            process.kill()
+        if process.wait() > 0:
+            said.seek(0)
+            raise OutputError(
+                f"the file cannot be decoded: {_words(said.read())}",
+                where=str(path),
+                remedy="make it again, or leave it out",
+            )
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OutputError(
+            f"ffmpeg does not run: {error}", where=command[0], remedy=INSTALL
+        ) from error
+
+
+def _feed(command: Sequence[str], blocks: Iterable[NDArray[np.int16]] | None) -> str:
+    """Run a command on the blocks; returns why it failed, or nothing."""
+    stdin = subprocess.DEVNULL if blocks is None else subprocess.PIPE
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it has given up, and says why
+                _pour(blocks or (), process.stdin)
+            process.wait()
+        finally:
+            process.kill()
+            process.wait()
+        said.seek(0)
+        words = _words(said.read())
+        # NOTE: a muxer that cannot write its last bytes can still end with 0
+        lost = _FULL in words or _QUOTA in words
+        return words or f"exit code {process.returncode}" if process.returncode or lost else ""
+
+
+def _pour(blocks: Iterable[NDArray[np.int16]], pipe: IO[bytes] | None) -> None:
+    if pipe is None:
+        return
+    try:
+        for block in blocks:
+            pipe.write(np.ascontiguousarray(block, dtype="<i2").data)
+    finally:
+        pipe.close()
+
+
+def _failure(said: str, out: Path) -> NarrateError:
+    for sign, number in ((_FULL, errno.ENOSPC), (_QUOTA, errno.EDQUOT)):
+        if sign in said:
+            return output_error(OSError(number, sign), out)
+    return OutputError(f"ffmpeg failed: {said}", where=str(out), remedy=INSTALL)
+
+
+def _words(said: bytes) -> str:
+    return " ".join(said.decode(errors="replace").split())[-400:]
+
+
+def _name(path: Path) -> str:
+    """A path as ffmpeg takes it: never an option, never a protocol."""
+    return f"file:{path}"

@@ -1,0 +1,190 @@
+"""Files that players know: what is in them, how exact their marks are, how writing them fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import mutagen
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from narrate.audio import ffmpeg
+from narrate.audio.encode import FORMATS, Labels, check_encoders, encode, relabel
+from narrate.audio.tags import Mark, ffmetadata, parse_marks, tags_of
+from narrate.core import Cover, Metadata
+from narrate.errors import OutputError, StorageError
+from tests.studio.test_metadata import png
+
+RATE_HZ = 44_100
+ODD = "One = two; #3 \\ four\nfive"
+METADATA = Metadata(ODD, "Ann Author", "Nell", "Lamps #2", 1901, "en", "A keeper.")
+
+
+def blocks(seconds: float = 3.0, loudness: float = 0.1):
+    """Give noise that rises and falls, in uneven blocks."""
+    random = np.random.default_rng(1)
+    left = round(seconds * RATE_HZ)
+    while left:
+        count = min(left, 50_001)
+        noise = random.standard_normal(count) * loudness * 32_768
+        yield np.clip(noise, -32_768, 32_767).astype(np.int16)
+        left -= count
+
+
+def probed(path: Path) -> dict[str, Any]:
+    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-show_chapters"]
+    done = subprocess.run(
+        [*command, "-of", "json", str(path)], capture_output=True, check=True, timeout=60
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def decoded(path: Path) -> np.ndarray:
+    return np.concatenate(list(ffmpeg.decode(path, FORMATS[path.suffix[1:]].rate_hz)))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_the_length_rate_and_tags_that_were_asked_for(
+    name: str, tmp_path: Path
+) -> None:
+    out = tmp_path / f"a{FORMATS[name].suffix}"
+    encode(name, blocks(), RATE_HZ, out, Labels(tags_of(METADATA), cover=Cover(png())))
+    found = probed(out)
+    sound = next(one for one in found["streams"] if one["codec_type"] == "audio")
+    rate_hz = 48_000 if name == "opus" else RATE_HZ
+    assert (int(sound["sample_rate"]), sound["channels"]) == (rate_hz, 1)
+    padding = 1024 if name == "m4b" else 2  # AAC's last frame: some decoders play it out
+    assert 0 <= len(decoded(out)) - 3 * rate_hz + 2 <= padding + 2
+    tags = {
+        key.lower(): value
+        for part in (found["format"], sound)
+        for key, value in part.get("tags", {}).items()
+    }
+    assert tags["title"] == tags["album"] == ODD
+    assert tags["artist"] == "Ann Author" and tags["date"] == "1901"
+    assert "AI narration" in tags["comment"]
+    if name != "flac":  # libsndfile knows no others
+        assert tags["composer"] == "Nell" and "A keeper." in tags.get(
+            "description", tags["comment"]
+        )
+        assert tags.get("series", tags.get("show")) == "Lamps"
+        assert tags.get("series-part", tags.get("episode_id")) == "2"
+        assert tags["language"] in ("en", "eng")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_mp3_has_a_constant_bit_rate_of_192_kb_s(tmp_path: Path) -> None:
+    encode("mp3", blocks(), RATE_HZ, tmp_path / "a.mp3", Labels({}))
+    info = mutagen.File(tmp_path / "a.mp3").info
+    assert str(info.bitrate_mode) == "BitrateMode.CBR" and round(info.bitrate, -3) == 192_000
+
+
+def test_the_cover_is_in_the_file(tmp_path: Path) -> None:
+    labels = Labels({"title": "x"}, cover=Cover(png()))
+    for name in ("mp3", "m4b", "opus"):
+        encode(name, blocks(), RATE_HZ, tmp_path / f"a.{name}", labels)
+    assert mutagen.File(tmp_path / "a.mp3").tags.getall("APIC")[0].data == png()
+    assert bytes(mutagen.File(tmp_path / "a.m4b")["covr"][0]) == png()
+    assert "metadata_block_picture" in mutagen.File(tmp_path / "a.opus")
+
+
+@pytest.mark.parametrize("name", ["m4b", "opus"])
+@pytest.mark.parametrize("count", [3, 300])
+def test_chapter_marks_are_exact_to_the_millisecond(name: str, count: int, tmp_path: Path) -> None:
+    edges = [round(30_000 * n / count) + n % 7 for n in range(count)] + [30_000]
+    marks = tuple(Mark(start, end, f"{n} {ODD}") for n, (start, end) in enumerate(pairwise(edges)))
+    out = tmp_path / f"a.{name}"
+    encode(name, blocks(30), RATE_HZ, out, Labels({}, marks))
+    found = probed(out)["chapters"]
+    starts = [round(float(one["start_time"]) * 1000) for one in found]
+    assert starts == [mark.start_ms for mark in marks]
+    if count < 100 or name == "m4b":
+        assert [one["tags"]["title"] for one in found] == [mark.title for mark in marks]
+    assert [mark.start_ms for mark in parse_marks(ffmpeg.describe(out)[1])] == starts
+
+
+@pytest.mark.parametrize("name", ["mp3", "m4b", "opus"])
+def test_new_labels_leave_the_sound_as_it_is(name: str, tmp_path: Path) -> None:
+    marks = (Mark(0, 1500, "a"), Mark(1500, 3000, "b"))
+    out = tmp_path / f"a.{name}"
+    encode(name, blocks(), RATE_HZ, out, Labels({"title": "ancient"}, marks, Cover(png())))
+    before = decoded(out)
+    relabel(name, out, tmp_path / f"b.{name}", Labels({"title": "new"}, marks))
+    relabel(name, out, out, Labels({"title": "new"}, marks, Cover(png(9))))
+    for path in (out, tmp_path / f"b.{name}"):
+        assert np.array_equal(decoded(path), before)
+        found = probed(path)
+        assert "new" in json.dumps(found["format"]) + json.dumps(found["streams"][0])
+        assert "ancient" not in json.dumps(found)
+        if name != "mp3":
+            assert [float(one["start_time"]) for one in found["chapters"]] == [0.0, 1.5]
+
+
+@given(st.dictionaries(st.sampled_from(["title", "artist"]), st.text(min_size=1)), st.text())
+def test_marks_come_back_whatever_their_titles_hold(tags: dict[str, str], title: str) -> None:
+    kept = "".join(letter for letter in title if letter >= " " or letter == "\n")
+    marks = [Mark(0, 7, title), Mark(7, 1009, "x")]
+    assert parse_marks(ffmetadata(tags, marks)) == [Mark(0, 7, kept), Mark(7, 1009, "x")]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_disk_leaves_nothing_half_written(name: str, small_disk: Path) -> None:
+    out = small_disk / f"a{FORMATS[name].suffix}"
+    with pytest.raises(StorageError, match="disk is full"):
+        encode(name, blocks(600, 0.3), RATE_HZ, out, Labels({}))
+    assert not list(small_disk.iterdir())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_failure_of_the_samples_leaves_what_was_there(name: str, tmp_path: Path) -> None:
+    out = tmp_path / f"a{FORMATS[name].suffix}"
+    out.write_bytes(b"the one of before")
+
+    def broken():
+        yield from blocks(1)
+        raise KeyError("stopped")
+
+    with pytest.raises(KeyError, match="stopped"):
+        encode(name, broken(), RATE_HZ, out, Labels({}))
+    assert out.read_bytes() == b"the one of before" and list(tmp_path.iterdir()) == [out]
+
+
+@pytest.fixture
+def no_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide every ffmpeg: an empty PATH, and an environment without the wheel."""
+    import sys
+
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+
+
+@pytest.mark.usefixtures("no_ffmpeg")
+def test_without_ffmpeg_flac_is_made_and_the_others_say_what_to_install(tmp_path: Path) -> None:
+    check_encoders(["flac"])
+    encode("flac", blocks(), RATE_HZ, tmp_path / "a.flac", Labels({"title": "x"}))
+    assert soundfile.info(tmp_path / "a.flac").frames == 3 * RATE_HZ
+    for name in ("mp3", "m4b", "opus"):
+        with pytest.raises(OutputError, match=r"needs ffmpeg.*install.*imageio-ffmpeg.*flac"):
+            check_encoders([name])
+        with pytest.raises(OutputError, match="needs ffmpeg"):
+            encode(name, blocks(), RATE_HZ, tmp_path / f"a.{name}", Labels({}))
+
+
+def test_the_wheel_s_ffmpeg_serves_where_the_system_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "imageio_ffmpeg" in str(ffmpeg.program())
+    check_encoders(["mp3", "m4b", "opus"])
+    encode("m4b", blocks(), RATE_HZ, tmp_path / "a.m4b", Labels({}, (Mark(0, 3000, ODD),)))
+    assert parse_marks(ffmpeg.describe(tmp_path / "a.m4b")[1]) == [Mark(0, 3000, ODD)]
