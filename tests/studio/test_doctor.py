@@ -71,6 +71,7 @@ def test_the_disk_is_judged_by_what_is_free(settings, monkeypatch, free_gb, stat
 
 def test_a_missing_ffmpeg_is_a_note(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     assert finding(settings, "ffmpeg").status is Status.NOTE
 
 
