@@ -72,6 +72,8 @@ def book(
     series: options.Series = None,
     year: options.Year = None,
     description: options.Description = None,
+    lexicon: options.Lexicon = None,
+    read_as_written: options.ReadAsWritten = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -130,6 +132,8 @@ def book(
         series=series,
         year=year,
         description=description,
+        lexicon=lexicon,
+        read_as_written=read_as_written,
         force=force,
     )
     settings = Settings.from_environment()

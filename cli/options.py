@@ -136,6 +136,18 @@ Year = Annotated[
 Description = Annotated[
     str | None, typer.Option("--description", metavar="WORDS", help="What it is about.")
 ]
+Lexicon = Annotated[
+    str | None,
+    typer.Option(
+        "--lexicon",
+        metavar="FILE",
+        help="How words are said: written form, tab, spoken form, a line each.",
+    ),
+]
+ReadAsWritten = Annotated[
+    bool,
+    typer.Option("--read-as-written", help="Leave numbers and abbreviations to the voice."),
+]
 
 
 def rows(batch_size: str) -> int | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from narrate.cli import options
+from narrate.config import Settings
 
 if TYPE_CHECKING:
     from narrate.core import Plan
@@ -30,6 +31,8 @@ def plan(
         typer.Option("--language", metavar="xx", help="The document's language, such as en."),
     ] = None,
     include: options.Include = None,
+    lexicon: options.Lexicon = None,
+    read_as_written: options.ReadAsWritten = False,
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Account for every character of the source.")
     ] = False,
@@ -47,11 +50,17 @@ def plan(
         narrate plan book.txt --json --max-chars 200
 
         narrate plan book.epub --coverage
+
+        narrate plan book.txt --diff --lexicon words.tsv
     """
     from narrate import text
 
     wanted = text.PlanOptions(
-        max_chars=max_chars, language=language, include=text.included(include)
+        max_chars=max_chars,
+        language=language,
+        include=text.included(include),
+        lexicon=text.own_words(lexicon, Settings.from_environment().lexicon),
+        as_written=read_as_written,
     )
     source = text.read(Path(document))
     made = text.plan(source, wanted)

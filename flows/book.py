@@ -53,6 +53,8 @@ def narrate_book(
     series: str | None = None,
     year: int | None = None,
     description: str | None = None,
+    lexicon: str | None = None,
+    read_as_written: bool = False,
     force: bool = False,
 ) -> dict[str, Any]:
     """Narrate a document; the store knows what is done, so a run resumes where one ended."""

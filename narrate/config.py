@@ -51,6 +51,11 @@ class Settings:
         )
 
     @property
+    def lexicon(self) -> Path:
+        """Where the lexicon lies that holds for all books, if there is one."""
+        return self.home / "lexicon.tsv"
+
+    @property
     def takes(self) -> Path:
         """The folder of content-addressed takes."""
         return self.home / "takes"
@@ -138,6 +143,8 @@ class Job:
     series: str | None = None
     year: int | None = None
     description: str | None = None
+    lexicon: str | None = None
+    read_as_written: bool = False
     force: bool = False
 
     def __post_init__(self) -> None:

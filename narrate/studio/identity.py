@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from narrate import text
 from narrate.audio.stitch import STITCH_VERSION
-from narrate.config import Job
+from narrate.config import Job, Settings
 from narrate.core import Voice, canonical_digest, take_key
 from narrate.errors import BackendError
 from narrate.speech.backend import Backend
@@ -44,11 +44,13 @@ def plan_digest(source_sha256: str, job: Job) -> str:
 
 
 def plan_options(job: Job) -> text.PlanOptions:
-    """Return the part of a job that planning needs."""
+    """Return the part of a job that planning needs, the reader's own words read from their file."""
     return text.PlanOptions(
         max_chars=job.max_chars,
         language=job.language,
         include=text.included(job.include),
+        lexicon=text.own_words(job.lexicon, Settings.from_environment().lexicon),
+        as_written=job.read_as_written,
     )
 
 

@@ -12,18 +12,23 @@ from narrate.errors import UsageError
 from narrate.text.accounting import ENTITY, check
 from narrate.text.chunks import Cut, Limits, Piece, pieces
 from narrate.text.clean import LIGATURE, joins
-from narrate.text.spoken import spoken
+from narrate.text.lexicon import Entry
+from narrate.text.spoken import Reading, spoken
 from narrate.text.traced import skipped_in
 
 __all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "included", "plan"]
 
-PLAN_VERSION = 4
+PLAN_VERSION = 5
 """Raised by hand when the same document would give other chunks than before."""
 
 MIN_MAX_CHARS = 40
 _MOST_CHARS = {"zh": 120, "ja": 120}  # a Han sign takes two or three times a letter's time
 NOTHING = "nothing to pronounce"
 SCENE_BREAK = "scene break"
+_MOST_SPOKEN = 1.5
+"""How many times the limit the words of a chunk may take when numbers are said in full."""
+_MOST_A_DIGIT = 12
+"""Characters that a digit may take in words, at most: "seventy-" and the scale after it."""
 _RUNNING = frozenset({BlockKind.ITEM, BlockKind.TABLE})
 
 
@@ -32,12 +37,15 @@ class PlanOptions:
     """How to plan: the hard limit of a chunk, another language than the document's, pauses.
 
     `include` names what is spoken although it is set aside: reasons, words of them, or "all".
+    `lexicon` holds the reader's own words; `as_written` leaves numbers and the like to the voice.
     """
 
     max_chars: int = 300
     language: str | None = None
     pauses: Pauses = field(default_factory=Pauses)
     include: tuple[str, ...] = ()
+    lexicon: tuple[Entry, ...] = ()
+    as_written: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a limit under which words could not stay whole."""
@@ -71,6 +79,7 @@ class _Planner:
         # A ligature becomes up to three letters that must stay together: room for two of them.
         room = 2 if LIGATURE.search(document.source) else 0
         self.language = options.language or document.language
+        self.reading = Reading(self.language, options.lexicon, options.as_written)
         most = _MOST_CHARS.get(self.language.split("-")[0], options.max_chars)
         self.limits = Limits(min(options.max_chars, most) - room)
         self.skipped: list[Skipped] = []
@@ -121,10 +130,38 @@ class _Planner:
             Cut.SPACE: 0.0,
             Cut.ANYWHERE: 0.0,
         }
-        parts = _apart(block, pieces(block.text, self.language, self.limits))
+        parts = [
+            short
+            for piece in pieces(block.text, self.language, self.limits)
+            for short in self._sayable(block, piece)
+        ]
+        parts = _apart(block, parts)
         for piece in parts[:-1]:
             yield piece, within[piece.cut]
         yield parts[-1], self._pause_between(block, after)
+
+    def _spoken(self, block: Block, piece: Piece) -> str:
+        heading = block.kind is BlockKind.HEADING and piece.start == 0
+        return spoken(block.text[piece.start : piece.end], self.reading, heading=heading)
+
+    def _sayable(self, block: Block, piece: Piece) -> list[Piece]:
+        """A piece, divided once more where its words are far longer than what is written.
+
+        A row of long numbers grows tenfold when it is said, and a voice loses its way in that.
+        """
+        written, most = piece.end - piece.start, _MOST_SPOKEN * self.limits.max_chars
+        digits = sum(map(str.isdigit, block.text[piece.start : piece.end]))
+        if written + digits * _MOST_A_DIGIT <= most and not self.reading.lexicon:
+            return [piece]
+        said = len(self._spoken(block, piece))
+        if said <= most or written <= MIN_MAX_CHARS:
+            return [piece]
+        limit = max(MIN_MAX_CHARS, min(written * self.limits.max_chars // said, written - 1))
+        parts = pieces(block.text[piece.start : piece.end], self.language, Limits(limit))
+        if len(parts) < 2:
+            return [piece]
+        moved = [Piece(piece.start + p.start, piece.start + p.end, p.cut) for p in parts[:-1]]
+        return [*moved, Piece(piece.start + parts[-1].start, piece.end, piece.cut)]
 
     def _pause_between(self, block: Block, after: Block | None) -> float:
         if block.kind is BlockKind.HEADING or (after and after.kind is BlockKind.HEADING):
@@ -156,7 +193,7 @@ class _Planner:
             self._skip(span)
             return None
         text = raw.replace("\n", " ")
-        return Chunk(chapter, position, text, spoken(raw, self.language), span, pause_s)
+        return Chunk(chapter, position, text, self._spoken(block, piece), span, pause_s)
 
     def _skip(self, span: Span, reason: str = NOTHING) -> None:
         """Skip a span, but not a second time what is skipped inside it."""

@@ -1,10 +1,17 @@
-"""What the voice gets for what is written: the same words, without signs it would name aloud."""
+"""What the voice gets for what is written: signs and numbers in words, typography made plain."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-__all__ = ["spoken"]
+from narrate.text import verbal
+from narrate.text.lexicon import Entry, rule_of
+from narrate.text.verbal.claims import Claims, Rule
+from narrate.text.verbal.numerals import cardinal, roman
+from narrate.text.verbal.regnal import HEADING
+
+__all__ = ["Reading", "spoken"]
 
 _LINE_END = re.compile(r"(?<=[^\W_])\n(?![a-zà-öø-ÿ])")
 _DASHES = re.compile(r"--+")
@@ -14,16 +21,50 @@ _NAMED_ALOUD = re.compile(r"(?<!\S)[*~=^_|]+(?!\S)|(?<![^\W_])[*_]+|[*_]+(?![^\W
 _TICK_QUOTE = re.compile(r"`+")
 
 
-def spoken(text: str, language: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a text is put into words: its language, the reader's own words, and whether at all.
+
+    `as_written` leaves numbers and abbreviations to the voice; a lexicon holds all the same.
+    """
+
+    language: str
+    lexicon: tuple[Entry, ...] = ()
+    as_written: bool = False
+
+
+def spoken(text: str, reading: Reading, *, heading: bool = False) -> str:
     """The chunk as the voice is to get it; `text` may hold line feeds where lines are units.
 
     A line or a table cell that ends without punctuation gets a comma, so that the voice pauses,
     unless the next line goes on in small letters; a typed dash becomes the sign it stands for.
-    `language` chooses nothing yet: numbers and abbreviations are left to the voice.
     """
+    text = _in_words(text, reading, heading)
     text = _LINE_END.sub(", ", text)
     if "|" in text:
         text = _CELL_END.sub(", ", text.strip("| "))
     text = _DASHES.sub("—", text)
     text = _NAMED_ALOUD.sub("", _TICK_QUOTE.sub("‘", text))
     return " ".join(text.split()) or "…"
+
+
+def _in_words(text: str, reading: Reading, heading: bool) -> str:
+    claims = Claims(text)
+    language = reading.language.split("-")[0].lower()
+    own = rule_of(reading.lexicon, language)
+    if own is not None:
+        claims.run(own)
+    if not reading.as_written:
+        if heading and language == "en":
+            claims.run(_HEADING)
+        verbal.say(claims, language)
+    return claims.words()
+
+
+def _heading(found: re.Match[str]) -> str | None:
+    value = roman(found["number"])
+    words = cardinal(value) if value and found.start() == 0 else None
+    return words and words.capitalize()
+
+
+_HEADING = Rule(HEADING, _heading)

@@ -34,3 +34,23 @@ def test_diff_shows_what_is_spoken_otherwise(tmp_path: Path) -> None:
         "     2  - One--two.",
         "        + One—two.",
     ]
+
+
+def test_diff_shows_numbers_and_one_s_own_words(tmp_path: Path) -> None:
+    text, words = tmp_path / "a.txt", tmp_path / "words.tsv"
+    text.write_text("Ely has 3 cats.\n")
+    words.write_text("Ely\tEelee\n")
+    lines = ["     1  - Ely has 3 cats.", "        + Eelee has three cats."]
+    assert output(str(text), "--diff", "--lexicon", str(words)).splitlines() == lines
+    written = output(str(text), "--diff", "--lexicon", str(words), "--read-as-written")
+    assert written.splitlines()[1] == "        + Eelee has 3 cats."
+    assert output(str(text), "--diff", "--read-as-written") == "\n"
+
+
+def test_a_lexicon_with_a_wrong_line_is_refused_by_its_number(tmp_path: Path) -> None:
+    text, words = tmp_path / "a.txt", tmp_path / "words.tsv"
+    text.write_text("Ely.\n")
+    words.write_text("# words\nEly Eelee\n")
+    result = CliRunner().invoke(app, ["plan", str(text), "--lexicon", str(words)])
+    assert result.exit_code != 0
+    assert "line 2" in str(result.exception)

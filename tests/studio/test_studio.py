@@ -64,6 +64,36 @@ def test_an_inserted_sentence_is_the_only_thing_spoken(
     assert len(samples(again.chapters[1])) > len(second)
 
 
+def test_a_changed_lexicon_speaks_only_what_it_touches(
+    store: Store, job: Job, home: Path, tmp_path: Path, narrated: studio.Delivered
+) -> None:
+    words = home / "lexicon.tsv"
+    words.write_text("gulls\tgullz\n")
+    said: list[str] = []
+    run(store, job, said)
+    assert len(said) == 2 and all("gullz" in line for line in said)
+    named = tmp_path / "words.tsv"
+    named.write_text("gulls\tgullz\noars\tores\n")
+    said.clear()
+    run(store, replace(job, lexicon=str(named)), said)
+    assert said == []
+    words.unlink()
+    run(store, job, said)
+    assert said == []
+
+
+def test_numbers_left_to_the_voice_are_spoken_anew_and_nothing_else(
+    store: Store, job: Job, narrated: studio.Delivered
+) -> None:
+    story = Path(job.document)
+    story.write_text(STORY.replace("ninety steps", "90 steps"))
+    said: list[str] = []
+    run(store, job, said)
+    assert said == []
+    run(store, replace(job, read_as_written=True), said)
+    assert len(said) == 1 and "90 steps" in said[0]
+
+
 @pytest.mark.parametrize("harm", ["unlink", "truncate", "flip"])
 def test_a_take_that_was_harmed_is_spoken_again_and_the_run_says_so(
     store: Store, job: Job, narrated: studio.Delivered, harm: str

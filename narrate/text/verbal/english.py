@@ -1,0 +1,30 @@
+"""English, complete: the rules in the order in which they may claim."""
+
+from __future__ import annotations
+
+import re
+
+from narrate.text.verbal.abbreviations import ABBREVIATIONS
+from narrate.text.verbal.amounts import AMOUNTS
+from narrate.text.verbal.claims import Group
+from narrate.text.verbal.dates import DATES
+from narrate.text.verbal.money import MONEY
+from narrate.text.verbal.regnal import REGNAL
+from narrate.text.verbal.shapes import ADDRESSES, CODES
+from narrate.text.verbal.signs import SIGNS
+
+__all__ = ["ENGLISH"]
+
+_DIGIT = re.compile(r"\d|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
+_MARK = re.compile(r"[&§#+×=±°@]")
+_ROMAN = re.compile(r"\b[A-Z][\w’'-]*\.? [IVXLC]+\b|\b(?:[ivxlc]{2,}|[IVXLC]{2,})\b")
+_ADDRESS = re.compile(r"://|www\.|@|\w\.[a-z]{2}|\d[-.)] ?\d|\b(?:ISBN|ISSN|DOI|doi)\b")
+
+ENGLISH: tuple[Group, ...] = (
+    Group(_ADDRESS, ADDRESSES),
+    Group(_DIGIT, (*DATES, *MONEY, *CODES)),
+    Group(_ROMAN, REGNAL),
+    ABBREVIATIONS,
+    Group(_MARK, SIGNS),
+    Group(_DIGIT, AMOUNTS),
+)

@@ -1,0 +1,189 @@
+"""What the voice gets: numbers and signs in words where they mean one thing, else as written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from narrate.core import Document
+from narrate.text import PlanOptions, plan
+from narrate.text.spoken import Reading, spoken
+
+
+def said(text: str, language: str = "en") -> str:
+    return spoken(text, Reading(language))
+
+
+ENGLISH = {
+    "counts": "He had 3 dogs and 1,234 cats. | He had three dogs and one thousand two hundred and "
+    "thirty-four cats.",
+    "grouped by spaces": "10 000 men | ten thousand men",
+    "decimals": "3.14 or .5 | three point one four or zero point five",
+    "below zero": "It was −5° or -3.5. | It was minus five degrees or minus three point five.",
+    "ordinals": "the 1st, 22nd, 13th and 1,000th | "
+    "the first, twenty-second, thirteenth and one thousandth",
+    "compounds": "a 10,000-year-old tree, a 24-hour day | "
+    "a ten-thousand-year-old tree, a twenty-four-hour day",
+    "coins": "It cost $5.20. | It cost five dollars and twenty cents.",
+    "one of each": "£1.01 | one pound and one penny",
+    "other money": "€3, ¥500, 20¢ and 5 € | three euros, five hundred yen, twenty cents and five "
+    "euros",
+    "millions": "$3 million, £1.5bn | three million dollars, one point five billion pounds",
+    "money that describes": "a $20 bill, $5 he owed | a twenty dollar bill, five dollars he owed",
+    "percent": "5% or 5–10 % | five percent or five to ten percent",
+    "decades": "the 1990s, the '80s, mid-1920s | "
+    "the nineteen nineties, the eighties, mid-nineteen twenties",
+    "years": "in 1984 and 1905 | in nineteen eighty-four and nineteen oh five",
+    "no year": "1500 men on page 1234 | one thousand five hundred men on page one thousand two "
+    "hundred and thirty-four",
+    "ranges of years": "1914–18, 1939-1945 | nineteen fourteen to eighteen, nineteen thirty-nine "
+    "to nineteen forty-five",
+    "citations": "(Smith, 1984, p. 12) | (Smith, nineteen eighty-four, page twelve)",
+    "dates": "July 4, 1776; 4 July; the 4th of July; 2020-01-31 | July fourth, seventeen "
+    "seventy-six; the fourth of July; the fourth of July; January thirty-first, twenty twenty",
+    "short months": "Jan. 5 and Dec. 1941 | January fifth and December nineteen forty-one",
+    "times": "at 10:30 a.m., 5pm, 14:05 and 9:00 | "
+    "at ten thirty a.m., five p.m., fourteen oh five and nine o'clock",
+    "units": "5 km, 1 kg, 20 °C, 60 mph | five kilometres, one kilogram, twenty degrees Celsius, "
+    "sixty miles per hour",
+    "ranges of units": "10-15 minutes, pp. 3–5 | ten to fifteen minutes, pages three to five",
+    "fractions": "½, 2½ cups, 3/4 of it | one half, two and a half cups, three quarters of it",
+    "parts": "Chapter XIV, Part I, ACT V | Chapter fourteen, Part one, ACT five",
+    "rulers": "Henry VIII, Louis XIV's and Queen Elizabeth I | "
+    "Henry the Eighth, Louis the Fourteenth's and Queen Elizabeth the First",
+    "titles": "Mr. Hall, Dr. Lee, Prof. J. Smith | Mister Hall, Doctor Lee, Professor J. Smith",
+    "saints": "He lives in St. Ives. | He lives in Saint Ives.",
+    "latin": "e.g. tea, i.e. this, cats etc. | for example tea, that is this, cats et cetera.",
+    "number": "No. 5 and #7 | Number five and number seven",
+    "signs": "cats & dogs, § 5, 2 + 2 = 4, 10⁶ | "
+    "cats and dogs, section five, two plus two equals four, ten to the power of six",
+    "no number": "He said no. 5 men left. | He said no. five men left.",
+    "a street": "12 Elm Dr. West | twelve Elm Dr. West",
+    "mail": "joe@example.com | joe at example dot com",
+}
+
+
+@pytest.mark.parametrize("kind", ENGLISH)
+def test_english_is_put_into_words(kind: str) -> None:
+    written, words = ENGLISH[kind].split(" | ")
+    assert said(written) == words
+
+
+UNTOUCHED = [
+    "No. He said no.",
+    "I, for one. I think so. Mary I adore. Part I liked best.",
+    "The score was 3-2, then 3–2, then 2:1.",
+    "On 1/2/2020, or 1/2/20, it rained.",
+    "Call 555-1234, +1 (555) 123-4567 or 020 7946 0958.",
+    "ISBN 978-3-16-148410-0",
+    "Version 2.13.0 at 192.168.0.1, Python 3.11",
+    "https://example.org/1984/1/2?a=5 and www.example.com/3",
+    "a.b1@example.com",
+    "COVID-19, B-52, R2-D2, MP3, 4x4, H2O, A4, 3D, Catch-22",
+    "Room 101, Flight 370, Boeing 747, agent 007, Beverly Hills 90210",
+    "9/11 and 24/7 in 3/4 time",
+    "NASA, the U.S.A., AT&T, R&D",
+    "Main St. Louis went on.",
+    "Smith (1984a)",
+    "Malcolm X, MIX, CIVIL, VI",
+    "George V. Smith",
+    "He was 5'10\".",
+    "2,5 or 1,23",
+    "#tag and $HOME, #741573",
+    "See Section 5.21, dh_strip(1).",
+    "5.14. Customization",
+    "5m in 90s",
+]
+
+
+@pytest.mark.parametrize("text", UNTOUCHED)
+def test_what_could_mean_two_things_is_left_as_it_is_written(text: str) -> None:
+    assert said(text) == text
+
+
+OTHERS = [
+    ("de", "23 Hunde, 1.234,5 km, 5 %, 5,20 €", "dreiundzwanzig Hunde, "
+     "eintausendzweihundertvierunddreißig Komma fünf km, fünf Prozent, fünf Euro und zwanzig Cent"),
+    ("de", "1984, am 3. Mai, 14:30 Uhr", "neunzehnhundertvierundachtzig, am dritten Mai, "
+     "vierzehn Uhr dreißig"),
+    ("de", "die 90er, 1 Katze, 3. Mai, 3.5.1990", "die neunziger, 1 Katze, 3. Mai, 3.5.1990"),
+    ("fr", "80 ans, 1 234,5, 5 %, le 1er mai, 21 ans", "quatre-vingts ans, mille deux cent "
+     "trente-quatre virgule cinq, cinq pour cent, le premier mai, 21 ans"),
+    ("es", "23 libros, 200 páginas, 3,14, 5 €, 3.ª", "veintitrés libros, 200 páginas, tres coma "
+     "uno cuatro, cinco euros, tercera"),
+    ("it", "23 libri, 3,14, 1º", "ventitré libri, tre virgola uno quattro, primo"),
+    ("pt", "23 livros, 2 casas, 5%", "vinte e três livros, 2 casas, cinco por cento"),
+    ("ru", "5 книг, с 5 книгами, 100 %, в 1984 году", "пять книг, с 5 книгами, сто процентов, "
+     "в 1984 году"),
+    ("ja", "3人、1984年、5%、3.14。", "三人、千九百八十四年、五パーセント、三点一四。"),
+    ("ko", "2024년 6월, 3명, 5%", "이천이십사년 6월, 3명, 오 퍼센트"),
+    ("zh", "3个人, 1984年", "3个人, 1984年"),
+    ("nl", "3 honden", "3 honden"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "written", "words"), OTHERS)
+def test_other_languages_as_far_as_the_form_is_certain(
+    language: str, written: str, words: str
+) -> None:
+    assert said(written, language) == words
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "it", "pt", "ru", "ja", "ko", "zh"])
+@pytest.mark.parametrize(
+    "text", ["192.168.0.1", "2.13.0", "https://x.org/12/3", "a@b.org", "978-3-16-148410-0"]
+)
+def test_no_language_reads_addresses_as_numbers(language: str, text: str) -> None:
+    assert said(text, language) == text
+
+
+def test_all_of_it_can_be_left_to_the_voice(document: Callable[..., Document]) -> None:
+    made = document("Mr. Hall had 3 dogs -- in 1984.")
+    (as_said,) = plan(made).chunks
+    (as_written,) = plan(made, PlanOptions(as_written=True)).chunks
+    assert as_said.spoken == "Mister Hall had three dogs — in nineteen eighty-four."
+    assert as_written.spoken == "Mr. Hall had 3 dogs — in 1984."
+    assert as_said.text == as_written.text
+
+
+def test_a_bare_numeral_is_a_number_in_a_heading_alone(document: Callable[..., Document]) -> None:
+    chunks = plan(document("# I. The Storm\n\nI. So it began.\n\n# II\n\nOn.", "a.md")).chunks
+    assert [chunk.spoken for chunk in chunks] == [
+        "One. The Storm",
+        "I. So it began.",
+        "Two",
+        "On.",
+    ]
+
+
+def test_a_row_of_numbers_does_not_explode_into_one_long_chunk(
+    document: Callable[..., Document],
+) -> None:
+    made = plan(document("so " + "987,654,321 and " * 30, "a.txt"))
+    assert max(len(chunk.spoken) for chunk in made.chunks) < 450 + 120
+    assert (
+        " ".join(chunk.text for chunk in made.chunks) == ("so " + "987,654,321 and " * 30).strip()
+    )
+
+
+STRANGE = "0123459 .,:/-–%$£€°½#&IVXs'’amp()\nMNo"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet=st.sampled_from(list(STRANGE)), max_size=60))
+def test_no_text_is_too_strange_to_be_put_into_words(text: str) -> None:
+    for language in ("en", "de", "ru", "ja"):
+        words = said(text, language)
+        assert words
+        assert words == " ".join(words.split())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet=st.characters(exclude_categories=["Nd", "No", "Nl", "Cs"]), max_size=60))
+def test_text_without_digits_signs_and_stops_is_not_touched(text: str) -> None:
+    letters = [c for c in text if c.isalpha() or c == " "]
+    quiet = "".join(c for c in letters if not (c.isascii() and c.isupper()))
+    assert said(quiet) == (" ".join(quiet.split()) or "…")
