@@ -202,8 +202,8 @@ def print_result(delivered: Delivered) -> None:
             f"{amount(len(delivered.faults), 'chunk')} did not come out well: {named}"
             + (f" and {more} more" if more > 0 else ""),
             where=delivered.book_id,
-            remedy=f"listen to them; `narrate redo {delivered.book_id} {positions}` speaks "
-            "them again",
+            remedy=f"listen to them in {delivered.folder / 'report.html'}; "
+            f"`narrate redo {delivered.book_id} {positions}` speaks them again",
         )
 
 

@@ -20,6 +20,7 @@ from narrate.studio.editions import editions, make, make_all, stale_editions
 from narrate.studio.files import write_whole
 from narrate.studio.identity import speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
+from narrate.studio.report import write_report
 from narrate.studio.stitch import CHAPTER, finished_chapters
 from narrate.studio.timeline import TIMELINE, write_timeline
 
@@ -94,6 +95,7 @@ def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) 
     make_all(store, book_id, editions(store, book, forms, chapters), stop)
     write_timeline(store, book, chapters)
     _write_cover(store, book)
+    write_report(store, book, chapters)
     _write_manifest(book, titles, chapters)
     return _delivered(store, book, titles, chapters)
 

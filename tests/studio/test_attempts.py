@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -208,3 +209,22 @@ def test_all_runs_judge_by_the_norms_that_were_kept_first(store: Store) -> None:
     assert store.takes.put_norms("voice", first) == first
     assert store.takes.put_norms("voice", second) == first
     assert store.takes.norms("voice") == first
+
+
+def test_the_report_tells_what_was_tried_and_what_was_kept(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    first = store.chunks("lighthouse")[0][0].spoken
+    server.script[words] = [BLIP, SILENCE, BLIP]
+    server.script[first] = [SILENCE]
+    made = run(store, job)
+    facts = json.loads((made.folder / "report.json").read_text())
+    mended, bad = facts["flagged"]
+    assert (mended["position"], bad["position"]) == (1, 4)
+    assert facts["still_bad"] == 1 and facts["chunks"] > 4
+    assert [one["fault"] for one in mended["attempts"]] == ["silent", ""]
+    assert [one["is_kept"] for one in mended["attempts"]] == [False, True]
+    assert [one["fault"] for one in bad["attempts"]] == ["empty", "silent", "empty"]
+    assert bad["spoken"] == words and bad["fault"] == "silent" and bad["attempts"][1]["is_kept"]
+    shown = (made.folder / "report.html").read_text()
+    assert shown.count("<audio") == 2 and "narrate redo lighthouse" in shown
