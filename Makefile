@@ -35,7 +35,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.core
 	@echo "Installing the tools for tests and lint into $(VENV) ..."
 	@$(PIP) install --quiet "$$(grep '^torch==' constraints.txt)"
-	@$(PIP) install --quiet -c constraints.txt -e '.[dev,qwen]'
+	@$(PIP) install --quiet -c constraints.txt -e '.[dev,qwen,bench]'
 	@touch $@
 
 demo: venv ## narrate the sample tutorial with the preview voice

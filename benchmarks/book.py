@@ -28,6 +28,7 @@ import torch
 
 from benchmarks.engine import chunks, machine, voice
 from benchmarks.random_model import random_codec, random_folder, random_model
+from narrate.bench.weights import make_checkpoint
 from narrate.config import Settings
 from narrate.core import Spoken, Take, Utterance
 from narrate.engine.engine import Engine, Parts
@@ -37,7 +38,6 @@ from narrate.engine.sampler import SamplingOptions
 from narrate.engine.tokens import TextIds
 from narrate.store import NewTake, Store
 from narrate.studio.recorder import ENCODERS, QUEUE_TAKES, Recorder
-from tests.checkpoints import make_checkpoint
 
 
 class Clock:

@@ -24,11 +24,11 @@ from safetensors.torch import save_file
 from triton.runtime.errors import OutOfResources
 
 from benchmarks.timing import CARD, Record, distance, microseconds, normal, write
+from narrate.bench.weights.configs import speech_tokenizer_config
 from narrate.engine.codec import Codec, codec, fast_wave, read_codec_config
 from narrate.engine.codec.layers import Conv, Grade, Snake
 from narrate.engine.codec.wave import plain_conv
 from narrate.engine.codec.weights import codec_tensors
-from tests.checkpoints.configs import speech_tokenizer_config
 
 FRAME_MS = 80
 TILE_FRAMES = 512

@@ -25,12 +25,12 @@ import numpy as np
 import soundfile
 import torch
 
+from narrate.bench.weights import make_checkpoint
 from narrate.core import Utterance, Voice
 from narrate.errors import NarrateError
 from narrate.speech.backend import SpeechOptions, open_backend
 from narrate.speech.models import Checkpoint, open_checkpoint
 from narrate.speech.voice import VoiceRequest, open_voice
-from tests.checkpoints import make_checkpoint
 
 RATE_HZ = 24_000
 WORDS = "What a speaker says in three seconds."

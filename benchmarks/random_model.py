@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from narrate.bench.weights.configs import GENERATION, model_config, speech_tokenizer_config
+from narrate.bench.weights.tokenizer import write_tokenizer
 from narrate.engine.codec import Codec, read_codec_config
 from narrate.engine.codec.weights import codec_tensors
 from narrate.engine.config import ModelConfig, SpecialIds, StackConfig
 from narrate.engine.model.layers import Model
 from narrate.engine.weights import build_model, shapes_of
-from tests.checkpoints.configs import GENERATION, model_config, speech_tokenizer_config
-from tests.checkpoints.tokenizer import write_tokenizer
 
 __all__ = ["published_config", "random_codec", "random_folder", "random_model"]
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from narrate import __version__
-from narrate.cli import book, clean, doctor, plan, redo, status
+from narrate.cli import bench, book, clean, doctor, plan, redo, status
 from narrate.cli.stop import INTERRUPTED, TERMINATED, install, reached_the_edge
 from narrate.cli.voice import voices
 from narrate.errors import NarrateError, UsageError
@@ -67,6 +67,7 @@ app.command("redo")(redo.redo)
 app.command("clean")(clean.clean)
 app.command("doctor")(doctor.doctor)
 app.add_typer(voices, name="voice")
+app.add_typer(bench.benches, name="bench")
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     made: dict[str, Path] = {}
 
     def make(kind: str) -> Path:
-        from tests.checkpoints import make_checkpoint
+        from narrate.bench.weights import make_checkpoint
 
         if kind not in made:
             made[kind] = make_checkpoint(tmp_path_factory.mktemp(kind), "tiny", kind)

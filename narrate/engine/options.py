@@ -21,10 +21,11 @@ class EngineOptions:
 
     `batch_size`: rows that are spoken together. `newcomers`: rows that start together.
     `max_context`: positions a row can have, prompt included. `graphs`: record a frame and replay
-    it. `kernels`: torch, triton, library or auto. `text_first`: the published non_streaming_mode.
-    `lookahead`: utterances pulled ahead, to take the longest of them first. `retries`: further
-    attempts for an utterance that ran away. Only `batch_size`, `newcomers`, `dtype`, `tf32` and
-    `kernels` change rounding; of what is said nothing changes but by `sampling`, `text_first`.
+    it. `kernels`: torch, triton, library, sdpa or auto. `text_first`: the published
+    non_streaming_mode. `lookahead`: utterances pulled ahead, to take the longest of them first.
+    `retries`: further attempts for an utterance that ran away. Only `batch_size`, `newcomers`,
+    `dtype`, `tf32` and `kernels` change rounding; of what is said nothing changes but by
+    `sampling`, `text_first`.
     """
 
     device: str | None = None

@@ -21,9 +21,12 @@ from narrate.speech.server import ServerOptions
 __all__ = [
     "ATTENTIONS",
     "COMPILE_MODES",
+    "KERNELS",
     "MAX_SPEED",
     "MIN_SPEED",
+    "PRECISIONS",
     "Backend",
+    "EngineSwitches",
     "SpeechOptions",
     "backend_names",
     "open_backend",
@@ -31,7 +34,34 @@ __all__ = [
 
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
 ATTENTIONS = ("sdpa", "flash_attention_2", "eager")
+KERNELS = ("auto", "library", "triton", "sdpa", "torch")
+PRECISIONS = ("bfloat16", "float32")
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+
+
+def _one_of(option: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise UsageError(
+            f"{option} does not know {value!r}", remedy=f"choose one of: {', '.join(known)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSwitches:
+    """What only the engine has: see `narrate.engine.options`, which checks the numbers.
+
+    `kernels` by name; `graphs` False computes each frame anew instead of replaying a recorded one.
+    `max_context` is the most positions of a row, `retries` the further attempts of a runaway.
+    """
+
+    kernels: str = "auto"
+    graphs: bool = True
+    max_context: int = 1024
+    retries: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse kernels that nobody wrote (`UsageError`)."""
+        _one_of("--kernels", self.kernels, KERNELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +70,8 @@ class SpeechOptions:
 
     `speed` 1.0 is the voice's own pace, 2.0 twice as fast. `seed` asks for another reading.
     `checkpoint` is the model of those that have one. `batch_size` None: as much as memory allows.
-    `compile` is a mode of torch.compile, None for none. `server` is where those ask that have no
-    model of their own.
+    `compile` is a mode of torch.compile, None for none. `precision` None: bf16 on a card, fp32
+    elsewhere. `server` is where those ask that have no model of their own.
     """
 
     speed: float = 1.0
@@ -51,15 +81,19 @@ class SpeechOptions:
     attention: str = "sdpa"
     batch_size: int | None = None
     compile: str | None = None
+    precision: str | None = None
     tf32: bool = False
     cudnn_benchmark: bool = False
     frames_per_character: float = FRAMES_PER_CHARACTER
+    engine: EngineSwitches = EngineSwitches()
 
     def __post_init__(self) -> None:
         """Refuse what no backend can do (`UsageError`)."""
         _one_of("--attention", self.attention, ATTENTIONS)
         if self.compile is not None:
             _one_of("--compile", self.compile, COMPILE_MODES)
+        if self.precision is not None:
+            _one_of("--precision", self.precision, PRECISIONS)
         if self.batch_size is not None and self.batch_size < 1:
             raise UsageError(
                 f"a batch of {self.batch_size} speaks nothing",
@@ -78,6 +112,11 @@ class SpeechOptions:
                 where="--speed",
                 remedy=f"choose a speed from {MIN_SPEED:g} to {MAX_SPEED:g}",
             )
+
+    @property
+    def own_precision(self) -> Mapping[str, str]:
+        """The precision where one was asked for: part of a take's key then, and only then."""
+        return {} if self.precision is None else {"precision": self.precision}
 
 
 class Backend(Protocol):
@@ -118,13 +157,6 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Give back processes, memory and connections; closing twice does no harm."""
-
-
-def _one_of(option: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise UsageError(
-            f"{option} does not know {value!r}", remedy=f"choose one of: {', '.join(known)}"
-        )
 
 
 class _Opener(Protocol):

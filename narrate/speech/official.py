@@ -55,6 +55,7 @@ class OfficialBackend(ModelBackend):
             "attention": options.attention,
             "compile": options.compile,
             "tf32": options.tf32,
+            **options.own_precision,
         }
 
     @property

@@ -74,7 +74,8 @@ class OfficialModel:
         _check_attention(options.attention, cuda)
         self._device = torch.device("cuda" if cuda else "cpu")
         half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
-        dtype = torch.bfloat16 if half else torch.float32
+        usual = "bfloat16" if half else "float32"
+        dtype = getattr(torch, options.precision or usual)
         torch.set_float32_matmul_precision("high" if options.tf32 else "highest")
         torch.backends.cudnn.allow_tf32 = options.tf32
         torch.backends.cudnn.benchmark = options.cudnn_benchmark

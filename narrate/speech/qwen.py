@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["QwenBackend"]
 
-_RETRIES = 1
-
 
 class QwenBackend(ModelBackend):
     """The engine, loaded once and kept until it is closed.
@@ -42,12 +40,15 @@ class QwenBackend(ModelBackend):
 
     @property
     def sampling(self) -> Mapping[str, object]:
-        """Seed and cap; how codes are drawn is the checkpoint's own, and so in its digest."""
+        """Seed, cap and rounding; how codes are drawn is the checkpoint's, and so in its digest."""
         options = self._options
+        kernels = options.engine.kernels
         return {
             "seed": options.seed,
             "frames_per_character": options.frames_per_character,
             "tf32": options.tf32,
+            **options.own_precision,
+            **({} if kernels == "auto" else {"kernels": kernels}),
         }
 
     @property
@@ -92,11 +93,16 @@ class QwenBackend(ModelBackend):
                 ) from error
             # The published package lays a cloned voice's text beside its codes, and the text of
             # the other kinds before them.
+            switches = self._options.engine
             options = EngineOptions(
+                dtype=self._options.precision,
                 batch_size=self._options.batch_size,
                 tf32=self._options.tf32,
+                kernels=switches.kernels,
+                graphs=switches.graphs,
+                max_context=switches.max_context,
                 text_first=self._checkpoint.kind != "base",
-                retries=_RETRIES,
+                retries=switches.retries,
             )
             self._engine = Engine(self._checkpoint.folder, options)
         return self._engine

@@ -18,11 +18,11 @@ if find_spec("qwen_tts") is None:  # it is loaded through its one door below
 import numpy as np
 import torch
 
+from narrate.bench.weights import make_checkpoint
 from narrate.engine.codec import Codec, read_codec_config
 from narrate.engine.codec.codec import Samples
 from narrate.errors import BackendError
 from narrate.speech.published import load_published
-from tests.checkpoints import make_checkpoint
 
 CPU = torch.device("cpu")
 FRAMES = 80  # a pass, shorter than the longest utterance here

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.checkpoints.configs import KINDS
+from narrate.bench.weights.configs import KINDS
 
 pytestmark = pytest.mark.usefixtures("tiny_checkpoint")
 
@@ -59,7 +59,7 @@ def test_the_prompt_s_words_have_the_published_ids(tiny_checkpoint: Path) -> Non
 def test_the_same_seed_makes_the_same_checkpoint_and_another_another(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    from tests.checkpoints import make_checkpoint
+    from narrate.bench.weights import make_checkpoint
 
     again = make_checkpoint(tmp_path / "again")
     other = make_checkpoint(tmp_path / "other", seed=1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from narrate.engine.kernels import plain
+from narrate.engine.kernels import plain, sdpa_attention
 from narrate.engine.kernels.shapes import Cache, Feed, HeadNorms, Norm, Rotary, Rows, Rules
 from narrate.errors import BackendError
 
@@ -37,11 +37,18 @@ class Kernels:
 
     @classmethod
     def choose(cls, device: torch.device, option: str = "auto") -> Kernels:
-        """`torch`, `triton` or `library` by name; `auto` is library on a card, torch elsewhere."""
+        """`torch`, `triton`, `library` or `sdpa` by name.
+
+        `auto` is library on a card and torch elsewhere; `sdpa` is the same with the attention of
+        the talker's steps left to torch.
+        """
+        usual = "library" if device.type == "cuda" else "torch"
         if option == "auto":
-            option = "library" if device.type == "cuda" else "torch"
+            option = usual
+        if option == "sdpa":
+            return replace(_MAKERS[usual](), name=option, attend=sdpa_attention.attend)
         if option not in _MAKERS:
-            known = ", ".join(["auto", *_MAKERS])
+            known = ", ".join(["auto", "sdpa", *_MAKERS])
             raise BackendError(f"there are no kernels called {option}", remedy=f"choose {known}")
         return _MAKERS[option]()
 

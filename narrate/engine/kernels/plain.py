@@ -18,6 +18,7 @@ __all__ = [
     "rms_norm",
     "rotate",
     "sample",
+    "step_in",
 ]
 
 
@@ -96,8 +97,30 @@ def attend(
     value are written there. A row of length -1 idles: nothing is read or written, its output is 0.
     Returns [n, q_heads * head_dim], of qkv's dtype.
     """
+    kv_heads, _, head_dim = cache.keys.shape[1:]
+    q, own_keys, own_values, beyond = step_in(qkv, heads, rotary, cache, slots, lengths)
+    grouped = q.float().reshape(len(q), kv_heads, -1, head_dim)
+    scores = grouped @ own_keys.float().transpose(-1, -2) * head_dim**-0.5
+    weights = scores.masked_fill(beyond[:, None, None], -torch.inf).softmax(-1)
+    out = (weights @ own_values.float()).flatten(1)
+    return torch.where((lengths >= 0)[:, None], out, 0.0).to(qkv.dtype)
+
+
+def step_in(
+    qkv: torch.Tensor,
+    heads: HeadNorms,
+    rotary: Rotary,
+    cache: Cache,
+    slots: torch.Tensor,
+    lengths: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What comes before a step's attention: the new key and value go into the cache.
+
+    The arguments are `attend`'s. Returns q [n, q_heads, head_dim], the rows' keys and values
+    [n, kv_heads, span, head_dim], copied together, and which positions [n, span] are beyond a row.
+    """
     keys, values = cache.keys, cache.values
-    kv_heads, held, head_dim = keys.shape[1:]
+    kv_heads, held, _ = keys.shape[1:]
     active, at = lengths >= 0, lengths.clamp(min=0).long()
     q, k, v = _heads(qkv, heads, rotary.cos[at][:, None], rotary.sin[at][:, None], kv_heads)
     place = (slots.long(), slice(None), at)
@@ -105,13 +128,9 @@ def attend(
         held_part[place] = torch.where(active[:, None, None], new, held_part[place])
     # A synchronisation, and shapes that follow the data, are for the CPU only.
     span = held if qkv.is_cuda else int(at.max()) + 1
-    own_keys, own_values = (part[slots.long(), :, :span].float() for part in (keys, values))
-    grouped = q.float().reshape(len(q), kv_heads, -1, head_dim)
-    scores = grouped @ own_keys.transpose(-1, -2) * head_dim**-0.5
+    own_keys, own_values = (part[slots.long(), :, :span] for part in (keys, values))
     beyond = torch.arange(span, device=qkv.device)[None] > at[:, None]
-    weights = scores.masked_fill(beyond[:, None, None], -torch.inf).softmax(-1)
-    out = (weights @ own_values).flatten(1)
-    return torch.where(active[:, None], out, 0.0).to(qkv.dtype)
+    return q, own_keys, own_values, beyond
 
 
 def attend_short(

@@ -12,28 +12,37 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from narrate.speech.published import load_published
-from tests.checkpoints.configs import (
+from narrate.bench.weights.configs import (
     CODEC_EOS,
     GENERATION,
     feature_extractor,
     model_config,
     speech_tokenizer_config,
 )
-from tests.checkpoints.tokenizer import write_tokenizer
+from narrate.bench.weights.tokenizer import write_tokenizer
+from narrate.speech.published import load_published
 
 __all__ = ["make_checkpoint"]
 
 EOS_LOUDNESS = {"tiny": 4.0, "0.6b": 1.0, "1.7b": 1.0}
-"""How much longer the end's row in the head is than the others': the longer, the sooner it ends."""
+"""How much longer the end's row in the head is than the others': the longer, the sooner it ends.
+
+A row of zeros never ends: a logit of 0 is in the middle of all, and the fifty largest are drawn.
+"""
 LOUDNESS = 0.002
 """Of the decoder's last layer: its sound stays well below full scale."""
 AT_ONCE = 1 << 22
 """Numbers made and written in one go."""
 
 
-def make_checkpoint(out: Path, size: str = "tiny", kind: str = "base", seed: int = 0) -> Path:
-    """Write a checkpoint folder and return it; the same arguments give the same bytes."""
+def make_checkpoint(
+    out: Path, size: str = "tiny", kind: str = "base", seed: int = 0, *, ends: bool = True
+) -> Path:
+    """Write a checkpoint folder and return it; the same arguments give the same bytes.
+
+    Without `ends` the model never ends by itself: every row runs to its cap, so that a
+    measurement decides how much is spoken.
+    """
     config, codec = model_config(size, kind), speech_tokenizer_config(size)
     inner = out / "speech_tokenizer"
     inner.mkdir(parents=True, exist_ok=True)
@@ -44,8 +53,9 @@ def make_checkpoint(out: Path, size: str = "tiny", kind: str = "base", seed: int
     _write_json(inner / "preprocessor_config.json", feature_extractor())
     write_tokenizer(out)
     dtype = "F32" if size == "tiny" else "BF16"
-    _write_weights(out / "model.safetensors", _model_shapes(config), dtype, seed, size)
-    _write_weights(inner / "model.safetensors", _codec_shapes(codec), "F32", seed + 1, size)
+    louder = EOS_LOUDNESS[size] if ends else 0.0
+    _write_weights(out / "model.safetensors", _model_shapes(config), dtype, seed, louder)
+    _write_weights(inner / "model.safetensors", _codec_shapes(codec), "F32", seed + 1, louder)
     return out
 
 
@@ -77,7 +87,7 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def _write_weights(
-    path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str, seed: int, size: str
+    path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str, seed: int, end_loudness: float
 ) -> None:
     """Write a safetensors file without ever holding more than a part of one tensor.
 
@@ -95,11 +105,11 @@ def _write_weights(
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(words)) + words)
         for name, shape in shapes.items():
-            _write_tensor(file, name, shape, dtype, seed, size)
+            _write_tensor(file, name, shape, dtype, seed, end_loudness)
 
 
 def _write_tensor(
-    file: BinaryIO, name: str, shape: tuple[int, ...], dtype: str, seed: int, size: str
+    file: BinaryIO, name: str, shape: tuple[int, ...], dtype: str, seed: int, end_loudness: float
 ) -> None:
     key = hashlib.sha256(f"{seed} {name}".encode()).digest()
     random = np.random.default_rng(int.from_bytes(key[:8], "little"))
@@ -111,7 +121,7 @@ def _write_tensor(
             begin = CODEC_EOS * row - start
             stop = min(begin + row, len(part))
             if stop > 0 and begin < len(part):
-                part[max(begin, 0) : stop] *= EOS_LOUDNESS[size]
+                part[max(begin, 0) : stop] *= end_loudness
         file.write(_encoded(part, dtype))
 
 

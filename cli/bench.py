@@ -1,0 +1,139 @@
+"""`narrate bench`: measurements, and what comes after them; options from `narrate.bench.asked`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from narrate.bench.asked import COMMANDS, Asked, Word, words_of
+from narrate.cli.stop import INTERRUPTED
+from narrate.cli.words import duration
+
+if TYPE_CHECKING:
+    from narrate.bench.results import Cell
+    from narrate.bench.watchers import Lines
+
+__all__ = ["benches"]
+
+benches = typer.Typer(
+    no_args_is_help=True, help="Measure this machine: speaking, attention, and the other parts."
+)
+_SHOWN = 12
+
+
+class _Table:
+    """The latest cells in a table that stays in its place, with the time that is left."""
+
+    def __init__(self, console: Console) -> None:
+        self.live = Live(console=console, transient=True, refresh_per_second=4)
+        self.cells: dict[str, Cell] = {}
+        self.planned = self.done = 0
+        self.left_s: float | None = None
+
+    def __enter__(self) -> Self:
+        self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.live.stop()
+
+    def begin(self, cells: Sequence[Cell], rounds: int) -> None:
+        """Know how much is planned."""
+        self.planned = len(cells) * rounds
+        self.live.update(self._drawn())
+
+    def ran(self, cell: Cell, left_s: float | None) -> None:
+        """Show a cell as the latest."""
+        self.done += 1
+        self.left_s = left_s
+        name = f"{cell.group} {cell.name}"
+        self.cells.pop(name, None)
+        self.cells[name] = cell
+        self.live.update(self._drawn())
+
+    def _drawn(self) -> Table:
+        from narrate.bench.watchers import said
+
+        left = "" if self.left_s is None else f", {duration(self.left_s)} left"
+        table = Table(title=f"{self.done}/{self.planned} runs{left}", title_justify="left")
+        for name in ("table", "cell", "runs", "median"):
+            table.add_column(name)
+        for cell in list(self.cells.values())[-_SHOWN:]:
+            table.add_row(cell.group, cell.name, str(len(cell.runs)), said(cell))
+        return table
+
+
+def _watcher() -> _Table | Lines:
+    from narrate.bench.watchers import Lines
+
+    console = Console(stderr=True)
+    return _Table(console) if console.is_terminal else Lines()
+
+
+def _run(kind: type, given: dict[str, Any]) -> None:
+    asked = kind(**given)
+    if not isinstance(asked, Asked):
+        from narrate.bench.afterwards import afterwards
+
+        typer.echo(afterwards(asked))
+        return
+    from narrate.bench.command import Stopped, measure_part
+
+    try:
+        with _watcher() as watch:
+            folder = measure_part(asked, watch)
+    except Stopped as stopped:
+        typer.echo(f"what was measured is in {stopped.folder}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(folder)
+
+
+def _annotation(word: Word) -> Any:
+    kind: Any = word.kind
+    if word.argument:
+        return Annotated[kind, typer.Argument(metavar=word.metavar, help=word.said)]
+    if word.kind is bool:
+        return Annotated[bool, typer.Option(word.option, help=word.said)]
+    return Annotated[kind | None, typer.Option(word.option, metavar=word.metavar, help=word.said)]
+
+
+def _command(kind: type) -> Callable[..., None]:
+    """A function with the signature that typer reads, made from the fields of `kind`."""
+
+    def command(**given: Any) -> None:
+        given.pop("debug")
+        _run(kind, given)
+
+    parameters = [
+        inspect.Parameter(
+            word.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if word.argument else word.default,
+            annotation=_annotation(word),
+        )
+        for word in words_of(kind)
+    ]
+    debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+    parameters.append(
+        inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=debug)
+    )
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    command.__doc__ = inspect.getdoc(kind)
+    return command
+
+
+for _name, _kind in COMMANDS.items():
+    benches.command(_name)(_command(_kind))

@@ -1,0 +1,113 @@
+"""What the numbers say, in sentences that are computed from them and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from narrate.bench.figures import Figures, figures_of
+from narrate.bench.machine import BUSY_SHARE
+from narrate.bench.results import Axis, Cell, Results
+
+__all__ = ["findings"]
+
+
+def findings(results: Results) -> list[str]:
+    """One sentence a finding; first what belongs to the part, then what concerns its quality."""
+    own = _OF_PART.get(results.part)
+    return [*(own(results) if own else ()), *_quality(results)]
+
+
+def _quality(results: Results) -> Iterator[str]:
+    failed = [cell for cell in results.cells if cell.failed]
+    missing = [cell for cell in results.cells if not cell.failed and not cell.runs]
+    marked = [(cell, one) for cell, one in _measured(results.cells) if one.outliers]
+    cells = len(results.cells)
+    yield (
+        f"{cells - len(failed) - len(missing)} of {cells} cells were measured"
+        + (f"; {len(failed)} say why not" if failed else "")
+        + (f"; {len(missing)} were not reached" if missing else "")
+        + "."
+    )
+    unequal = [cell for cell in failed if "unequal work" in (cell.failed or "")]
+    if unequal:
+        yield f"{len(unequal)} cells did unequal work and count for nothing."
+    if marked:
+        count = sum(one.outliers for _, one in marked)
+        yield f"{count} runs in {len(marked)} cells are marked as outliers, and are in the figures."
+    load, cores = results.environment.get("load_at_start"), results.environment.get("cores")
+    if load is not None and cores and load > BUSY_SHARE * cores:
+        yield (
+            f"The machine was busy when it began (load {load} on {cores} cores): times are upper "
+            "bounds, and differences may be somebody else's."
+        )
+
+
+def _measured(cells: tuple[Cell, ...]) -> list[tuple[Cell, Figures]]:
+    found = [(cell, figures_of(cell)) for cell in cells if cell.failed is None]
+    return [(cell, one) for cell, one in found if one is not None]
+
+
+def _by_axes(
+    cells: tuple[Cell, ...], *names: str
+) -> Mapping[tuple[Axis, ...], list[tuple[Cell, Figures]]]:
+    groups: dict[tuple[Axis, ...], list[tuple[Cell, Figures]]] = {}
+    for cell, one in _measured(cells):
+        groups.setdefault(tuple(cell.axes[name] for name in names), []).append((cell, one))
+    return groups
+
+
+def _against(
+    groups: Mapping[tuple[Axis, ...], list[tuple[Cell, Figures]]], what: str
+) -> Iterator[str]:
+    """Who is fastest in each group, and whether the runs are apart at all."""
+    for axes, held in groups.items():
+        if len(held) < 2:
+            continue
+        ranked = sorted(held, key=lambda pair: pair[1].median_s)
+        (best, first), (other, second) = ranked[:2]
+        where = what.format(*axes)
+        ratio = second.median_s / first.median_s
+        if first.max_s < second.min_s:
+            yield (
+                f"{where}: {best.axes['backend']} is {ratio:.2f} times as fast as "
+                f"{other.axes['backend']}, and no run overlaps."
+            )
+        else:
+            yield (
+                f"{where}: {best.axes['backend']} and {other.axes['backend']} are not told apart "
+                f"({ratio:.2f} between the medians, and their runs overlap)."
+            )
+
+
+def _generate(results: Results) -> Iterator[str]:
+    yield from _against(_by_axes(results.group("text"), "characters"), "{0} characters")
+    yield from _against(_by_axes(results.group("batch"), "batch"), "batch {0}")
+    yield from _against(_by_axes(results.group("chapter"), "batch"), "a chapter at batch {0}")
+    for (backend,), held in _by_axes(results.group("batch"), "backend").items():
+        ranked = sorted(held, key=lambda pair: float(pair[0].axes["batch"]))
+        (few, slow), (many, fast) = ranked[0], ranked[-1]
+        if few is not many and slow.real_time and fast.real_time:
+            yield (
+                f"{backend}: from batch {few.axes['batch']} to {many.axes['batch']} the speed "
+                f"grows {fast.real_time / slow.real_time:.1f} times, to {fast.real_time:.3g} times "
+                "real time."
+            )
+    amounts = {
+        (cell.axes["characters"], cell.work.rows): cell.work.frames
+        for cell, _ in _measured(results.group("text"))
+        if cell.work
+    }
+    same = all(
+        cell.work is None or amounts[cell.axes["characters"], cell.work.rows] == cell.work.frames
+        for cell, _ in _measured(results.group("text"))
+    )
+    if amounts:
+        yield (
+            "All backends spoke the same number of frames for the same text."
+            if same
+            else "Backends spoke different numbers of frames for the same text: compare their "
+            "milliseconds a frame, not their seconds."
+        )
+
+
+_OF_PART: dict[str, Callable[[Results], Iterator[str]]] = {"generate": _generate}

@@ -1,0 +1,216 @@
+"""`narrate bench generate`: speaking, whole and in parts, by text length and by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from narrate.bench.asked import Generate, numbers
+from narrate.bench.cold import EMPTY, FILLED, fill, start_cold
+from narrate.bench.contestants import Contestant, contestants
+from narrate.bench.limits import card_of, frame_limit_ms
+from narrate.bench.measure import Case, Stage
+from narrate.bench.models import Measured, the_model
+from narrate.bench.results import Work
+from narrate.bench.texts import LENGTHS, chapter, frames_for, rows, sample
+from narrate.core import Utterance
+from narrate.errors import UsageError
+from narrate.speech.backend import Backend, open_backend
+from narrate.speech.caps import FRAMES_PER_S
+from narrate.speech.devices import cuda_cards
+from narrate.speech.machine import look_at_machine
+
+__all__ = ["GROUPS", "stages"]
+
+GROUPS = ("cold", "prompt", "text", "batch", "together", "chapter")
+_BATCHES, _QUICK_BATCHES = (1, 8, 32, 128), (1, 4)
+_QUICK_LENGTHS, _QUICK_FRAMES, _QUICK_CHUNKS = (12, 44, 97), 16, 6
+_MIDDLE = 187
+_WARM_FRAMES = 4
+_CHAPTER_BATCH = 64
+_PROMPT_POSITIONS = 64  # three seconds of reference, and what frames a prompt
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    groups: tuple[str, ...]
+    lengths: tuple[int, ...]
+    batches: tuple[int, ...]
+    frames: int | None
+    chunks: int | None
+    speakers: tuple[Contestant, ...]
+    caches: tuple[str, ...]
+
+    @property
+    def middle(self) -> int:
+        """The text of the batches."""
+        return min(self.lengths, key=lambda length: abs(length - _MIDDLE))
+
+    @property
+    def chapter_batch(self) -> int:
+        """A chapter has no more rows than this."""
+        return max((b for b in self.batches if b <= _CHAPTER_BATCH), default=self.batches[0])
+
+
+def _plan(asked: Generate) -> _Plan:
+    quick = asked.quick
+    batches = numbers(asked.batch, "--batch") if asked.batch else None
+    lengths = numbers(asked.characters, "--characters") if asked.characters else None
+    unknown = set(lengths or ()) - set(LENGTHS)
+    if unknown:
+        raise UsageError(
+            f"there is no text of {min(unknown)} characters",
+            where="--characters",
+            remedy=f"choose from {', '.join(map(str, LENGTHS))}",
+        )
+    groups = tuple(asked.groups.split(",")) if asked.groups else GROUPS
+    if set(groups) - set(GROUPS):
+        raise UsageError(
+            f"there is no table called {min(set(groups) - set(GROUPS))!r}",
+            where="--groups",
+            remedy=f"choose from {', '.join(GROUPS)}",
+        )
+    return _Plan(
+        groups=groups,
+        lengths=lengths or (_QUICK_LENGTHS if quick else LENGTHS),
+        batches=batches or (_QUICK_BATCHES if quick else _BATCHES),
+        frames=asked.frames or (_QUICK_FRAMES if quick else None),
+        chunks=_QUICK_CHUNKS if quick else None,
+        speakers=contestants(asked.backends),
+        caches=(EMPTY,) if quick else (EMPTY, FILLED),
+    )
+
+
+@contextmanager
+def stages(asked: Generate) -> Iterator[tuple[Sequence[Stage], Mapping[str, Any]]]:
+    """The stages of this measurement, and what the report should say about its model."""
+    plan = _plan(asked)
+    with the_model(asked.model, asked.random_weights) as measured:
+        about = {
+            "model": asked.model or f"random weights, {measured.size}",
+            "work": "fixed frames by text length; the model never ends by itself"
+            if measured.endless
+            else "rows end by themselves, so frames may differ between cells",
+            **_limits(plan, measured),
+        }
+        yield list(_stages(plan, measured)), about
+
+
+def _limits(plan: _Plan, measured: Measured) -> Mapping[str, Any]:
+    """The least milliseconds of a frame by batch, for cards whose data sheet is known."""
+    card = card_of(look_at_machine().cards[0].name) if cuda_cards() else None
+    if card is None:
+        return {}
+    positions = _PROMPT_POSITIONS + frames_for(plan.middle, plan.frames) // 2
+    folder = measured.checkpoint.folder
+    found = {str(b): frame_limit_ms(folder, card, b, positions) for b in plan.batches}
+    return {"limits": found}
+
+
+def _stages(plan: _Plan, measured: Measured) -> Iterator[Stage]:
+    if "cold" in plan.groups:
+        for one in plan.speakers:
+            for cache in plan.caches:
+                axes = {"backend": one.words, "kernel cache": cache}
+                yield Stage((Case("cold", axes, *_cold(one, measured, cache)),))
+    if "prompt" in plan.groups:
+        yield Stage((Case("prompt", {"what": "voice prompt alone"}, partial(_prompt, measured)),))
+    for speaker in plan.speakers:
+        for batch in plan.batches:
+            cases = tuple(_cases(plan, measured, speaker, batch))
+            if cases:
+                positions = max(case.positions for case in cases)
+                opened = partial(_open, speaker, measured, batch, positions)
+                yield Stage(tuple(case.case for case in cases), opened)
+
+
+def _cold(one: Contestant, measured: Measured, cache: str) -> tuple[Any, Any]:
+    """How to start cold, and what to do before: a filled cache was filled by another start."""
+
+    def run(_: object) -> Work:
+        return start_cold(one.words, measured, cache)
+
+    def warm(_: object) -> None:
+        if cache == FILLED:
+            fill(one.words, measured)
+
+    return run, warm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sized:
+    case: Case
+    positions: int
+
+
+def _cases(plan: _Plan, measured: Measured, one: Contestant, batch: int) -> Iterator[_Sized]:
+    """What is spoken while the model is open for this batch."""
+    named = {"backend": one.words}
+
+    def case(group: str, axes: Mapping[str, Any], said: list[Utterance], run: Any = None) -> _Sized:
+        longest = max(said, key=lambda each: len(each.spoken))
+        positions = _PROMPT_POSITIONS + len(longest.spoken) + int(longest.frame_cap or 0)
+        speak = run or partial(_speak, measured, said, batch)
+        return _Sized(Case(group, axes, speak, partial(_warm, measured, said)), positions)
+
+    if "text" in plan.groups and batch == plan.batches[0]:
+        for length in plan.lengths:
+            axes = {**named, "characters": length, "batch": batch}
+            yield case("text", axes, rows(sample(length), batch, plan.frames))
+    middle = rows(sample(plan.middle), batch, plan.frames)
+    if "batch" in plan.groups:
+        axes = {**named, "batch": batch, "characters": plan.middle}
+        yield case("batch", axes, middle)
+    if "together" in plan.groups and batch == plan.batches[0]:
+        axes = {**named, "what": "voice prompt and generation"}
+        yield case("together", axes, middle, partial(_together, measured, middle, batch))
+        axes = {**named, "what": "generation alone"}
+        yield case("together", axes, middle)
+    if "chapter" in plan.groups and batch == plan.chapter_batch:
+        axes = {**named, "batch": batch}
+        yield case("chapter", axes, chapter(plan.frames, plan.chunks))
+
+
+def _open(
+    one: Contestant, measured: Measured, batch: int, positions: int
+) -> AbstractContextManager[Backend]:
+    return closing(open_backend(one.backend, one.options(measured.checkpoint, batch, positions)))
+
+
+def _warm(measured: Measured, said: Sequence[Utterance], backend: Backend) -> None:
+    few = [replace(one, frame_cap=min(_WARM_FRAMES, one.frame_cap or 1)) for one in said]
+    list(backend.speak(iter(few), measured.voice))
+
+
+def _speak(measured: Measured, said: Sequence[Utterance], batch: int, backend: Backend) -> Work:
+    """Speak all of it; the frames that came out are counted, not assumed."""
+    frames = [int(str(one.checks["frames"])) for one in backend.speak(iter(said), measured.voice)]
+    if measured.endless and sum(frames) != sum(int(one.frame_cap or 0) for one in said):
+        raise ValueError(f"{sum(frames)} frames came out, not those that were asked for")
+    side_by_side = len(said) <= batch
+    return Work(
+        rows=len(said),
+        characters=sum(len(one.spoken) for one in said),
+        frames=sum(frames),
+        steps=max(frames) if side_by_side else None,
+        audio_s=sum(frames) / FRAMES_PER_S,
+        facts=dict(getattr(backend, "in_use", {})),
+    )
+
+
+def _together(measured: Measured, said: Sequence[Utterance], batch: int, backend: Backend) -> Work:
+    """The same with the voice's prompt computed anew."""
+    assert measured.voice.prompt_path is not None
+    measured.voice.prompt_path.unlink(missing_ok=True)
+    return _speak(measured, said, batch, backend)
+
+
+def _prompt(measured: Measured, _: object) -> Work:
+    from narrate.speech.encoding import encode_voice
+
+    prompt = encode_voice(measured.voice, measured.checkpoint)
+    frames = 0 if prompt.codes is None else len(prompt.codes)
+    return Work(rows=1, frames=frames, audio_s=frames / FRAMES_PER_S)

@@ -1,0 +1,144 @@
+"""The one loop of every measurement: rounds over stages and cases, in alternating order.
+
+A stage is what several cases need loaded; it is opened anew in every round, outside the clock, so
+that drift of the machine favours nobody and memory is counted for one model at a time. Each case is
+warmed up before it is timed. Odd rounds go backwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from narrate.bench.meter import Meter
+from narrate.bench.results import Axis, Cell, Run, Work
+from narrate.errors import NarrateError
+
+__all__ = ["FAILURES", "INTERRUPTED", "OUT_OF_TIME", "Case", "Stage", "Watcher", "measure"]
+
+# What a cell can fail with and the rest goes on: RuntimeError is torch's, for a card without
+# memory and for a kernel that cannot run here.
+FAILURES = (NarrateError, RuntimeError, ImportError, ValueError, AssertionError, MemoryError)
+INTERRUPTED, OUT_OF_TIME = "stopped by Ctrl-C", "the time that --minutes allows was spent"
+_MOST_WORDS = 300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One cell: what is varied, how to warm up, and how to run it once on what is open."""
+
+    group: str
+    axes: Mapping[str, Axis]
+    run: Callable[[Any], Work]
+    warm: Callable[[Any], object] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Cases that share something opened, such as a loaded model."""
+
+    cases: tuple[Case, ...]
+    open: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
+
+
+class Watcher(Protocol):
+    """Whoever wants to see cells as they come in."""
+
+    def begin(self, cells: Sequence[Cell], rounds: int) -> None:
+        """All cells that are planned, still empty."""
+
+    def ran(self, cell: Cell, left_s: float | None) -> None:
+        """A cell with one more run, or one that failed; `left_s` is a guess of what remains."""
+
+
+def measure(
+    stages: Sequence[Stage], rounds: int, watch: Watcher, minutes: float | None = None
+) -> tuple[tuple[Cell, ...], str | None]:
+    """Run everything; returns the cells in the order of the stages, and what ended it early.
+
+    A cell that fails says why and is left out of later rounds. Ctrl-C keeps what was measured.
+    """
+    cases = [case for stage in stages for case in stage.cases]
+    held = {id(case): Cell(case.group, case.axes) for case in cases}
+    watch.begin(tuple(held.values()), rounds)
+    loop = _Loop(held, watch, rounds, minutes)
+    stopped = None
+    try:
+        for number in range(1, rounds + 1):
+            loop.round(number, stages if number % 2 else stages[::-1])
+    except KeyboardInterrupt:
+        stopped = INTERRUPTED
+    except _OutOfTime:
+        stopped = OUT_OF_TIME
+    return tuple(held[id(case)] for case in cases), stopped
+
+
+class _OutOfTime(Exception):
+    """The time is up."""
+
+
+class _Loop:
+    def __init__(
+        self, held: dict[int, Cell], watch: Watcher, rounds: int, minutes: float | None
+    ) -> None:
+        self.held, self.watch, self.rounds = held, watch, rounds
+        self.meter = Meter()
+        self.started = time.monotonic()
+        self.ends = None if minutes is None else self.started + 60 * minutes
+        self.done = 0
+
+    def round(self, number: int, stages: Sequence[Stage]) -> None:
+        for stage in stages:
+            cases = stage.cases if number % 2 else stage.cases[::-1]
+            wanted = [case for case in cases if self.held[id(case)].failed is None]
+            self.done += len(cases) - len(wanted)
+            if not wanted:
+                continue
+            self._check_time()
+            try:
+                with stage.open() as opened:
+                    for case in wanted:
+                        self._check_time()
+                        self._case(number, case, opened)
+            except FAILURES as error:
+                for case in wanted:
+                    if len(self.held[id(case)].runs) < number:
+                        self._failed(case, error)
+
+    def _case(self, number: int, case: Case, opened: Any) -> None:
+        try:
+            case.warm(opened)
+            self.meter.start()
+            work = case.run(opened)
+            reading = self.meter.stop()
+        except FAILURES as error:
+            self._failed(case, error)
+            return
+        calls = work.calls
+        energy_j = None if reading.energy_j is None else reading.energy_j / calls
+        peak_bytes = None if work.apart else reading.peak_bytes
+        run = Run(number, reading.wall_s / calls, peak_bytes, energy_j, work.parts)
+        self._took_in(case, self.held[id(case)].and_run(run, work))
+
+    def _failed(self, case: Case, error: BaseException) -> None:
+        if self.held[id(case)].failed is None:
+            self._took_in(case, replace(self.held[id(case)], failed=_words(error)))
+
+    def _took_in(self, case: Case, cell: Cell) -> None:
+        self.held[id(case)] = cell
+        self.done += 1
+        whole = len(self.held) * self.rounds
+        spent_s = time.monotonic() - self.started
+        self.watch.ran(cell, max(0.0, spent_s / self.done * (whole - self.done)))
+
+    def _check_time(self) -> None:
+        if self.ends is not None and time.monotonic() > self.ends:
+            raise _OutOfTime
+
+
+def _words(error: BaseException) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= _MOST_WORDS else said[:_MOST_WORDS] + " …"

@@ -1,0 +1,90 @@
+"""The plots of a report, by matplotlib where it is installed (extra [bench]); none elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from narrate.bench.figures import Figures, figures_of
+from narrate.bench.results import Cell, Results, write_file
+
+__all__ = ["draw"]
+
+_SIZE, _DOTS = (8.0, 4.5), 120
+
+
+def draw(results: Results, folder: Path) -> list[str]:
+    """Write the plots of a measurement; returns their file names, none without matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return []
+    names = []
+    for name, (group, plot) in _PLOTS.items():
+        cells = [(cell, one) for cell in results.group(group) if (one := figures_of(cell))]
+        if not cells:
+            continue
+        figure = Figure(figsize=_SIZE, dpi=_DOTS, layout="constrained")
+        FigureCanvasAgg(figure)
+        if not plot(figure.subplots(), cells, results):
+            continue
+        held = BytesIO()
+        figure.savefig(held, format="png")
+        write_file(folder / f"{name}.png", held.getvalue())
+        names.append(f"{name}.png")
+    return names
+
+
+_Cells = list[tuple[Cell, Figures]]
+
+
+def _lines(
+    axes: Any, cells: _Cells, x: str, y: Callable[[Figures], float | None], by: str = "backend"
+) -> bool:
+    """A line for each value of `by`; True where anything could be drawn."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for cell, one in cells:
+        value = y(one)
+        if value is not None:
+            lines.setdefault(str(cell.axes[by]), []).append((float(cell.axes[x]), value))
+    for name, points in lines.items():
+        axes.plot(*zip(*sorted(points), strict=True), marker="o", label=name)
+    return bool(lines)
+
+
+def _by_length(axes: Any, cells: _Cells, results: Results) -> bool:
+    drawn = _lines(axes, cells, "characters", lambda one: one.characters_per_s)
+    axes.set(xscale="log", xlabel="characters in the text", ylabel="characters a second")
+    axes.set_ylim(bottom=0)
+    axes.set_title(_title(results, "throughput by text length"))
+    axes.legend()
+    return drawn
+
+
+def _by_batch(axes: Any, cells: _Cells, results: Results) -> bool:
+    drawn = _lines(axes, cells, "batch", lambda one: one.ms_per_frame)
+    limits: Mapping[str, float] = results.asked.get("about", {}).get("limits", {})
+    if limits:
+        points = sorted((int(rows), ms) for rows, ms in limits.items())
+        axes.plot(*zip(*points, strict=True), "k--", label="limit by the card's data sheet")
+    axes.set(xscale="log", yscale="log", xlabel="rows at a time", ylabel="ms a frame")
+    axes.set_xticks(sorted({float(cell.axes["batch"]) for cell, _ in cells}))
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.minorticks_off()
+    axes.set_title(_title(results, "time of a frame by batch"))
+    axes.legend()
+    return drawn
+
+
+def _title(results: Results, what: str) -> str:
+    where = results.environment.get("card") or "a processor, no card"
+    return f"{what}: {results.asked.get('about', {}).get('model', '')}, {where}"
+
+
+_PLOTS: Mapping[str, tuple[str, Callable[[Any, _Cells, Results], bool]]] = {
+    "throughput-by-length": ("text", _by_length),
+    "ms-a-frame-by-batch": ("batch", _by_batch),
+}
