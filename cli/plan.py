@@ -64,6 +64,8 @@ def plan(
     )
     source = text.read(Path(document))
     made = text.plan(source, wanted)
+    for note in made.notes:
+        typer.echo(f"narrate: {note}", err=True)
     if coverage:
         typer.echo(_account(text.coverage(source, made)))
         return
@@ -99,6 +101,7 @@ def _values(made: Plan) -> dict[str, Any]:
             {"source": [part.span.start, part.span.end], "reason": part.reason}
             for part in made.skipped
         ],
+        "notes": list(made.notes),
     }
 
 

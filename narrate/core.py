@@ -138,7 +138,10 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as a reader understood it; `source` is the decoded text the spans refer to."""
+    """A document as a reader understood it; `source` is the decoded text the spans refer to.
+
+    `notes` say what whoever listens ought to know, such as bytes that could only be guessed.
+    """
 
     title: str
     author: str
@@ -150,6 +153,7 @@ class Document:
     series: str = ""
     year: int | None = None
     description: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,7 @@ class Plan:
     chapter_titles: tuple[str, ...]
     chunks: tuple[Chunk, ...]
     skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Bytes to text: byte order mark, UTF-8, UTF-16 by its zero bytes, a guess, cp1252.
+"""Bytes to text: byte order mark, UTF-8, UTF-16 and 32 by their zero bytes, a guess.
 
 A guess is made from a sample, and then the whole file is decoded strictly: what comes out is
 either the text or an error, never text with holes. The byte order mark is not part of the text;
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
+from dataclasses import dataclass
+from functools import partial
 
 from narrate.errors import InputError
 
-__all__ = ["decode"]
+__all__ = ["Decoded", "decode", "decoded"]
 
 # Longer marks first: UTF-32's begins with UTF-16's.
 _MARKS = (
@@ -22,7 +25,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_UTF16 = ("utf-16-le", "utf-16-be")
 _SAMPLE_BYTES = 64 * 1024
+_SAMPLE_CHARS = 16 * 1024
+_WIDE_SHARE = 0.2  # Western text in UTF-16 is zero in half of its bytes
+_USUAL_SHARE = 0.01  # of the characters are spaces, line ends and stops; by chance far fewer
 _STRAY_SHARE = 0.002  # a text that a copy damaged has fewer zero bytes than this, a program more
 _CONTROL_SHARE = 0.02
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")) + b"\x7f"
@@ -31,22 +38,51 @@ _WESTERN = frozenset(
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŸ¡¿«»‹›“”„‘’‚–—…§°£€©®™·ªº½¼¾ \xad"
 )
 _WESTERN_SHARE = 0.3  # Cyrillic or Chinese bytes are mostly above ASCII, accents are few
+_OE = re.compile(r"[a-z]½[a-z]")  # cœur, its œ as Latin-9 writes it
 _REPAIRED = "narrate-cp1252"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A file's text, the encoding it was in, and how many of its bytes did not fit that."""
+
+    text: str
+    encoding: str
+    repaired: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the text ought to be told: nothing, where all of it fits."""
+        notes: list[str] = []
+        if self.repaired:
+            notes.append(
+                f"{self.repaired:,} bytes are not {self.encoding.upper()}; "
+                "they were read as Windows-1252"
+            )
+        lost = self.text.count("\ufffd")
+        if lost:
+            notes.append(f"{lost:,} characters are marked as lost (U+FFFD)")
+        return tuple(notes)
 
 
 def decode(data: bytes, where: str) -> str:
     """The text of a file; raises `InputError` where it is binary, undecodable or only space."""
-    text = _decoded(data, where)
-    if not text or text.isspace():
+    return decoded(data, where).text
+
+
+def decoded(data: bytes, where: str) -> Decoded:
+    """The text of a file and what was found out about it; raises as `decode` does."""
+    found = _decoded(data, where)
+    if not found.text or found.text.isspace():
         raise InputError(
             "the file holds only white space",
             where=where,
             remedy="give a document with text in it",
         )
-    return text
+    return found
 
 
-def _decoded(data: bytes, where: str) -> str:
+def _decoded(data: bytes, where: str) -> Decoded:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             text = _strictly(data[len(mark) :], encoding)
@@ -56,20 +92,22 @@ def _decoded(data: bytes, where: str) -> str:
                     where=where,
                     remedy="save it again as UTF-8",
                 )
-            return text
+            return Decoded(text, encoding)
     if b"\0" in data:
-        wide = _utf16(data)
+        wide = _utf32(data) or _utf16(data)
         if wide is not None:
             return wide
         if data.count(b"\0") > max(2, len(data) * _STRAY_SHARE):
             raise _binary(where)
-    text = _strictly(data, "utf-8")
-    if text is None:
-        text = _guessed(data)
-    controls = sum(data.count(byte) for byte in _CONTROLS[1:])
-    if text is None or controls > max(2, len(data) * _CONTROL_SHARE):
+    found = _shifted(data) or _as(data, "utf-8") or _guessed(data)
+    if found is None or _controls(data) > max(2, len(data) * _CONTROL_SHARE):
         raise _binary(where)
-    return text
+    return found
+
+
+def _controls(data: bytes) -> int:
+    """How many control characters that no text has, zero bytes aside."""
+    return sum(data.count(byte) for byte in _CONTROLS[1:])
 
 
 def _binary(where: str) -> InputError:
@@ -87,37 +125,59 @@ def _strictly(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def _utf16(data: bytes) -> str | None:
-    """The text, where all zero bytes stand on one side of each pair as UTF-16 puts them."""
-    even, odd = data[0::2].count(0), data[1::2].count(0)
-    if min(even, odd) > max(even, odd) * 0.02:
+def _as(data: bytes, encoding: str) -> Decoded | None:
+    text = _strictly(data, encoding)
+    return None if text is None else Decoded(text, encoding)
+
+
+def _utf32(data: bytes) -> Decoded | None:
+    """UTF-32 without a mark: no other text has a zero byte in each group of four."""
+    if len(data) % 4:
         return None
-    encoding = "utf-16-le" if odd > even else "utf-16-be"
-    if max(even, odd) < len(data) * 0.2 and _strictly(data, "utf-8") is not None:
+    return _as(data, "utf-32-le") or _as(data, "utf-32-be")
+
+
+def _utf16(data: bytes) -> Decoded | None:
+    """UTF-16 without a mark: the order of bytes in which spaces and stops are what they seem."""
+    few = data.count(b"\0") < len(data) * _WIDE_SHARE
+    if few and _controls(data) <= max(2, len(data) * _CONTROL_SHARE) and _as(data, "utf-8"):
         return None  # a few zero bytes in what is otherwise good UTF-8
-    text = _strictly(data[: len(data) // 2 * 2], encoding)
-    if text is None:
-        return None
-    sample = text[:4096]
-    plain = sum(char.isalnum() or char.isspace() or char in ".,;:!?'\"-" for char in sample)
-    return text if plain > len(sample) * 0.8 else None
+    even = data[: len(data) // 2 * 2]
+    found = [(_usual(one.text), one) for one in map(partial(_as, even), _UTF16) if one is not None]
+    share, best = max(found, key=lambda pair: pair[0], default=(0.0, None))
+    return best if share > _USUAL_SHARE else None
 
 
-def _guessed(data: bytes) -> str | None:
+def _usual(text: str) -> float:
+    """How often signs stand in a text that hardly any text is without, 0 where it cannot be one."""
+    sample = text[:_SAMPLE_CHARS]
+    strange = sum(unicodedata.category(char) in ("Cc", "Cn", "Co") for char in sample)
+    strange -= sum(map(sample.count, "\t\n\v\f\r"))
+    if strange > len(sample) * _CONTROL_SHARE:
+        return 0.0
+    return sum(map(sample.count, " \n\r.,。、，．　")) / len(sample)
+
+
+def _shifted(data: bytes) -> Decoded | None:
+    """ISO-2022-JP, which turns to Japanese by an escape sequence and is ASCII for the rest."""
+    return _as(data, "iso2022_jp") if b"\x1b$" in data else None
+
+
+def _guessed(data: bytes) -> Decoded | None:
     repaired = _repaired_utf8(data)
     if repaired is not None:
         return repaired
-    western = _strictly(data, "cp1252")
+    western = _as(data, "cp1252")
     high = re.sub(rb"[\x00-\x7f]+", b"", data)
     if western is not None and len(high) <= len(data) * _WESTERN_SHARE:
         signs = set(high.decode("cp1252"))
         if signs <= _WESTERN:
-            return western
+            return _as(data, "iso8859-15") if _OE.search(western.text) else western
     # Imported here: its tables cost 50 ms that a file in UTF-8 never needs.
     from charset_normalizer import from_bytes
 
     best = from_bytes(_sample(data)).best()
-    guess = None if best is None else _strictly(data, best.encoding)
+    guess = None if best is None else _as(data, best.encoding)
     return western if guess is None else guess
 
 
@@ -129,12 +189,12 @@ def _sample(data: bytes) -> bytes:
     return data[start : start + _SAMPLE_BYTES]
 
 
-def _repaired_utf8(data: bytes) -> str | None:
+def _repaired_utf8(data: bytes) -> Decoded | None:
     """UTF-8 in which a few stretches were pasted in cp1252, as mixed files have them."""
     text = data.decode("utf-8", errors=_REPAIRED)
     damaged = sum(len(bad) for bad in _bad_runs(data))
     accented = sum(text.count(char) for char in set(text) if ord(char) > 0x7F) - damaged
-    return text if accented >= 4 * damaged else None
+    return Decoded(text, "utf-8", damaged) if accented >= 4 * damaged else None
 
 
 def _bad_runs(data: bytes) -> list[bytes]:

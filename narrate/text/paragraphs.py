@@ -86,6 +86,8 @@ def _lines(source: str, start: int, end: int) -> Iterator[tuple[Line | None, boo
             first = start + len(raw) - len(raw.lstrip())
             indent = len(raw[: first - start].expandtabs())
             yield Line(first, first + len(bare), indent), False
+            if raw[-1] == "\u2029":
+                yield None, False  # the sign that ends a paragraph, as a blank line does
         else:
             yield None, raw == "\f"
         start += len(raw)

@@ -67,6 +67,7 @@ def plan(document: Document, options: PlanOptions = PlanOptions()) -> Plan:
         chapter_titles=tuple(planner.titles),
         chunks=chunks,
         skipped=tuple(sorted([*document.skipped, *planner.skipped], key=lambda skip: skip.span)),
+        notes=document.notes,
     )
     check(document, result)
     return result

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from narrate.errors import InputError
-from narrate.text.decoding import decode
+from narrate.text.decoding import decode, decoded
 
 TEXT = "Größe, naïve, “quoted” — the café’s door.\r\nA second line.\n"
 
@@ -79,3 +79,61 @@ def test_random_bytes_never_raise_anything_but_input_errors() -> None:
 def test_white_space_alone_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match="white space"):
         decode(data, "x")
+
+
+SAMPLES = {
+    "en": "Alice was beginning to get very tired of sitting by her sister on the bank.\n" * 6,
+    "de": "Als Gregor Samsa eines Morgens aus unruhigen Träumen erwachte, fand er sich dünn.\n" * 6,
+    "fr": "« Où êtes-vous allé ? » demanda-t-il à sa sœur. L’été, après le dîner, ça brûla…\n" * 6,
+    "es": "—¿Qué quieres, muchacho? —preguntó el señor Muñoz. ¡Nada! El niño corrió allí.\n" * 6,
+    "ru": "Все счастливые семьи похожи друг на друга. Все смешалось в доме Облонских.\n" * 6,
+    "ja": "山路を登りながら、こう考えた。智に働けば角が立つ。情に棹させば流される。\n" * 6,
+    "zh": "幸福的家庭都是相似的，不幸的家庭各有各的不幸。奥布隆斯基家里一切都混乱了。\n" * 6,
+    "tw": "此開卷第一回也。作者自云：因曾歷過一番夢幻之後，故將真事隱去。\n" * 6,
+    "ko": "행복한 가정은 모두 비슷하지만, 불행한 가정은 저마다 다른 이유로 불행하다.\n" * 6,
+}
+WIDE = ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
+NARROW = {
+    "en": ["ascii", "latin-1", "cp1252"],
+    "de": ["latin-1", "cp1252"],
+    "fr": ["cp1252"],
+    "es": ["cp1252"],
+    "ru": ["cp1251", "koi8-r", "iso8859-5", "cp866"],
+    "ja": ["shift_jis", "cp932", "euc_jp", "iso2022_jp"],
+    "zh": ["gb18030", "gbk"],
+    "tw": ["big5", "gb18030"],
+    "ko": ["euc_kr", "cp949"],
+}
+MARKED = {
+    "utf-8": codecs.BOM_UTF8,
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_every_script_survives_every_encoding_that_holds_it(name: str, line_end: str) -> None:
+    text = SAMPLES[name].replace("\n", line_end)
+    for encoding in [*WIDE, *NARROW[name]]:
+        assert decode(text.encode(encoding), "x") == text, encoding
+    for encoding, mark in MARKED.items():
+        assert decode(mark + text.encode(encoding), "x") == text, encoding
+
+
+def test_latin_9_is_told_by_its_ligature() -> None:
+    assert decode("Ma sœur a bon cœur, déjà.".encode("iso8859-15"), "x") == (
+        "Ma sœur a bon cœur, déjà."
+    )
+
+
+def test_mixed_damage_is_said_and_counted() -> None:
+    found = decoded(TEXT.encode() * 9 + "Größe".encode("cp1252") + "\ufffd".encode(), "x")
+    assert found.text == TEXT * 9 + "Größe\ufffd"
+    assert found.notes == (
+        "2 bytes are not UTF-8; they were read as Windows-1252",
+        "1 characters are marked as lost (U+FFFD)",
+    )
+    assert decoded(TEXT.encode(), "x").notes == ()

@@ -222,3 +222,33 @@ def test_the_language_is_told_by_script_and_little_words(
     document: Reader, text: str, language: str
 ) -> None:
     assert document(text).language == language
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r", "\x85", "\u2028", "\v"])
+def test_every_kind_of_line_end_parts_lines_alike(
+    texts: Callable[..., list[str]], line_end: str
+) -> None:
+    line = "He walked along the mole with his lantern as he had done for many years,"
+    lines = ["Chapter 1", "", line, line, "and rested.", "", "“Yes.”", "", "“No.”", ""]
+    assert texts(line_end.join(lines)) == [
+        "Chapter 1",
+        f"{line} {line} and rested.",
+        "“Yes.”",
+        "“No.”",
+    ]
+
+
+def test_a_paragraph_separator_parts_paragraphs(texts: Callable[..., list[str]]) -> None:
+    assert texts("One of them.\u2029Two of them.\u2029Three.") == [
+        "One of them.",
+        "Two of them.",
+        "Three.",
+    ]
+
+
+def test_a_form_feed_is_a_page_end_and_parts_no_sentence(texts: Callable[..., list[str]]) -> None:
+    line = "He walked along the mole with his lantern as he had done for many years"
+    assert texts(f"{line}\n{line}\n\f{line}.\n\n\fAnother page.\n{line}") == [
+        f"{line} {line} {line}.",
+        f"Another page. {line}",
+    ]

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from narrate.core import Block, BlockKind, Document, Skipped
 from narrate.text.clean import clean
-from narrate.text.decoding import decode
+from narrate.text.decoding import decoded
 from narrate.text.language import language_of
 from narrate.text.outline import chapters_by_level
 from narrate.text.readers.inline import spoken_part
@@ -48,7 +48,8 @@ _CONTAINERS = {
 
 def read(data: bytes, path: Path) -> Document:
     """Read a Markdown document; `path` gives the title where neither heading nor field does."""
-    source = decode(data, str(path))
+    found = decoded(data, str(path))
+    source = found.text
     front = _FRONT_MATTER.match(source)
     start = 0 if front is None else front.end()
     fields = dict(_FIELD.findall(source[:start]))
@@ -67,6 +68,7 @@ def read(data: bytes, path: Path) -> Document:
         chapters=chapters_by_level(blocks, title),
         source=source,
         skipped=tuple(sorted(skipped, key=lambda skip: skip.span)),
+        notes=found.notes,
     )
 
 

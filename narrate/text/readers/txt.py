@@ -9,7 +9,7 @@ from pathlib import Path
 from narrate.core import Block, BlockKind, Document, Skipped
 from narrate.text import gutenberg
 from narrate.text.clean import clean
-from narrate.text.decoding import decode
+from narrate.text.decoding import decoded
 from narrate.text.headings import Heading, heading_of
 from narrate.text.language import language_of, named
 from narrate.text.outline import Entry, chapters_of, opening_title
@@ -41,11 +41,13 @@ _SUBTITLE_CHARS = 60
 
 def read(data: bytes, path: Path) -> Document:
     """Read a plain text; `path` gives the title where the text gives none."""
-    source = decode(data, str(path))
-    return read_text(source, path, len(source), {})
+    found = decoded(data, str(path))
+    return read_text(found.text, path, len(found.text), {}, found.notes)
 
 
-def read_text(source: str, path: Path, end: int, facts: Mapping[str, str]) -> Document:
+def read_text(
+    source: str, path: Path, end: int, facts: Mapping[str, str], notes: tuple[str, ...] = ()
+) -> Document:
     """Read text that was decoded already; what stands behind `end` are running heads.
 
     `facts` may hold the title and the author that a file states.
@@ -75,6 +77,7 @@ def read_text(source: str, path: Path, end: int, facts: Mapping[str, str]) -> Do
         chapters=chapters_of(entries, title),
         source=source,
         skipped=tuple(sorted(skipped, key=lambda skip: skip.span)),
+        notes=notes,
     )
 
 
