@@ -155,7 +155,7 @@ def _usual(text: str) -> float:
     strange -= sum(map(sample.count, "\t\n\v\f\r"))
     if strange > len(sample) * _CONTROL_SHARE:
         return 0.0
-    return sum(map(sample.count, " \n\r.,。、，．　")) / len(sample)
+    return sum(map(sample.count, " \n\r.,。、，．　")) / max(1, len(sample))
 
 
 def _shifted(data: bytes) -> Decoded | None:
