@@ -74,6 +74,7 @@ def book(
     description: options.Description = None,
     lexicon: options.Lexicon = None,
     read_as_written: options.ReadAsWritten = False,
+    workers: options.Workers = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -134,6 +135,7 @@ def book(
         description=description,
         lexicon=lexicon,
         read_as_written=read_as_written,
+        workers=workers,
         force=force,
     )
     settings = Settings.from_environment()

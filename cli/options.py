@@ -31,6 +31,7 @@ __all__ = [
     "VoiceDesign",
     "VoiceText",
     "VoiceTextFile",
+    "Workers",
     "Year",
     "rows",
 ]
@@ -147,6 +148,13 @@ Lexicon = Annotated[
 ReadAsWritten = Annotated[
     bool,
     typer.Option("--read-as-written", help="Leave numbers and abbreviations to the voice."),
+]
+
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", metavar="N", help="Processes that speak, each with its card where it has one."
+    ),
 ]
 
 

@@ -25,7 +25,7 @@ class ProgressView:
         self.console = Console(stderr=True)
         self.bar: Progress | None = None
         self.task: TaskID | None = None
-        self.noted = False
+        self.noted = 0
         self.said_at = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -53,10 +53,9 @@ class ProgressView:
     def show(self, now: Speaking) -> None:
         """Take in a report; cheap enough to be called for every chunk."""
         raise_if_asked()
-        if not self.noted:
-            self.noted = True
-            for note in now.notes:
-                self.console.print(note, highlight=False)
+        for note in now.notes[self.noted :]:
+            self.console.print(note, highlight=False)
+        self.noted = len(now.notes)
         audio = f"{duration(now.audio_s)} of audio, {now.speed:.0f}x real time"
         left = "" if now.eta_s is None else f"{duration(now.eta_s)} left"
         if self.bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,7 +85,8 @@ def _facts(store: Store, book: Book) -> dict[str, Any]:
         "chunks": sum(part["chunks"] for part in chapters),
         "done": sum(part["done"] for part in chapters),
         "audio_s": round(sum(part["audio_s"] for part in chapters), 3),
-        "running": store.holder(book.id),
+        "running": store.leases.holder(book.id),
+        "workers": [asdict(worker) for worker in store.leases.workers(book.id)],
         "wav": str(whole.path) if whole else None,
         "chapters": chapters,
     }
@@ -106,6 +108,12 @@ def _lines(facts: dict[str, Any], *, chapters: bool) -> list[str]:
         f"{amount(len(facts['chapters']), 'chapter')} as WAV, "
         f"{duration(facts['audio_s'])} of audio: {state}",
         f"    {facts['wav'] or facts['folder']}",
+    ]
+    lines += [
+        f"    {worker['name']} speaks {amount(worker['chunks'], 'chunk')} from chapter "
+        f"{worker['chapter']} on"
+        for worker in facts["workers"]
+        if worker["chunks"]
     ]
     if chapters:
         lines += [

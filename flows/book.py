@@ -9,7 +9,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from narrate.config import Job, Settings
 from narrate.store import Store
-from narrate.tasks import deliver, plan, read, speak, stitch
+from narrate.tasks import deliver, join, plan, read, speak, stitch
 
 __all__ = ["narrate_book"]
 
@@ -55,14 +55,23 @@ def narrate_book(
     description: str | None = None,
     lexicon: str | None = None,
     read_as_written: bool = False,
+    workers: int = 1,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Narrate a document; the store knows what is done, so a run resumes where one ended."""
+    """Narrate a document; the store knows what is done, so a run resumes where one ended.
+
+    One run leads a book. A second one of the same book speaks beside it until it has ended, and
+    leads if it died.
+    """
     job = Job(**locals()).parameters()  # first of all: the parameters, and nothing else yet
-    book = read(job)
-    with Store(Settings.from_environment()) as store, store.leases.hold(book):
-        plan(book, job)
-        stitched = [stitch.submit(book, chapter) for chapter in speak(book)]
-        for chapter_wav in stitched:
-            chapter_wav.result()
-        return deliver(book)
+    with Store(Settings.from_environment()) as store:
+        while True:
+            book = read(job)
+            with store.leases.lead(book) as lease:
+                if lease:
+                    plan(book, job)
+                    stitched = [stitch.submit(book, chapter) for chapter in speak(book)]
+                    for chapter_wav in stitched:
+                        chapter_wav.result()
+                    return deliver(book)
+            job = join(book, job)

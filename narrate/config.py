@@ -7,6 +7,7 @@ This is the only module that reads environment variables.
     PREFECT_API_URL        a Prefect server to report to, instead of an embedded one
     NARRATE_SERVER_URL     a speech server, for runs that name none
     NARRATE_API_KEY        the key that a speech server wants; there is no other way to give it
+    CUDA_VISIBLE_DEVICES   which cards this process and those that it starts may use
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Settings:
     prefect_api_url: str | None = None
     server_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    visible_cards: str | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -48,6 +50,7 @@ class Settings:
             env.get("PREFECT_API_URL") or None,
             env.get("NARRATE_SERVER_URL") or None,
             env.get("NARRATE_API_KEY", "").strip() or None,
+            env.get("CUDA_VISIBLE_DEVICES"),
         )
 
     @property
@@ -109,7 +112,8 @@ class Job:
     """One request to narrate a document: plain values, so that it can be a flow's parameters.
 
     None leaves a choice to whoever knows better: `batch_size` to the free memory, `model`,
-    `attention` and `frames_per_character` to the speaking part.
+    `attention` and `frames_per_character` to the speaking part. `workers` counts the processes that
+    speak the book on this host, each on a card of its own where there are cards.
     """
 
     document: str
@@ -145,6 +149,7 @@ class Job:
     description: str | None = None
     lexicon: str | None = None
     read_as_written: bool = False
+    workers: int = 1
     force: bool = False
 
     def __post_init__(self) -> None:
@@ -154,6 +159,8 @@ class Job:
             raise UsageError(f"--speed {self.speed} is out of range", remedy="use 0.5 to 2.0")
         if self.attempts < 1:
             raise UsageError(f"--attempts {self.attempts} speaks nothing", remedy="use 1 or more")
+        if self.workers < 1:
+            raise UsageError(f"--workers {self.workers} speak nothing", remedy="use 1 or more")
         if self.year is not None and not 0 < self.year <= 9999:
             raise UsageError(f"--year {self.year} is no year", remedy="write it as 1813")
 

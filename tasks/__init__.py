@@ -4,9 +4,10 @@ Each calls one step of `narrate.studio`; ids and paths go in and out, nothing el
 """
 
 from narrate.tasks.deliver import deliver
+from narrate.tasks.join import join
 from narrate.tasks.plan import plan
 from narrate.tasks.read import read
 from narrate.tasks.speak import speak
 from narrate.tasks.stitch import stitch
 
-__all__ = ["deliver", "plan", "read", "speak", "stitch"]
+__all__ = ["deliver", "join", "plan", "read", "speak", "stitch"]

@@ -14,22 +14,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Engine,
+    cast,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from narrate.errors import NarrateError, StorageError
 
 __all__ = ["HEAD", "Database"]
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration; a test holds it equal to the last file under `migrations/versions`."""
 
 BUSY_TIMEOUT_S = 60
 CONNECT_TIMEOUT_S = 10
 _MIGRATION_LOCK = 0x6E617272617465
 """The number under which processes take turns on PostgreSQL to bring a schema up to date."""
+
+_JULIAN_1970 = 2_440_587.5
 
 _REMEDIES = {
     "disk is full": ("the disk is full", "free some space, then run the same command again"),
@@ -114,6 +129,17 @@ class Database:
     def is_postgresql(self) -> bool:
         """Whether the database is a PostgreSQL server's."""
         return self.url.get_backend_name() == "postgresql"
+
+    @property
+    def now(self) -> ColumnElement[float]:
+        """The database's own clock, as seconds since 1970, for an SQL statement."""
+        if self.is_sqlite:
+            return (func.julianday("now", type_=Double) - _JULIAN_1970) * 86_400.0
+        return cast(func.extract("epoch", func.clock_timestamp()), Double)
+
+    def insert(self, table: type[DeclarativeBase]) -> Any:
+        """Begin an INSERT that can say what to do on a conflict."""
+        return (sqlite if self.is_sqlite else postgresql).insert(table)
 
     def _engine(self) -> Engine:
         if not self.is_sqlite:

@@ -1,7 +1,8 @@
-"""One book, one run: a row that says who works on a book, kept alive by a heartbeat.
+"""Who works on a book: each process has a row that a heartbeat keeps alive, and one of them leads.
 
-A lease whose holder died expires by itself; on the same host a holder whose process is gone
-loses it at once, so that a run after `kill -9` need not wait.
+The leader plans, stitches and delivers; the others speak beside it. A process that died loses its
+row, and with it the lead and all it had claimed, once the row has expired; on the same host at
+once, so that a run after `kill -9` need not wait. Time is the database's: hosts may disagree.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ import contextlib
 import os
 import socket
 import threading
-import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import psutil
+from sqlalchemy import Row, Select, delete, func, select
+from sqlalchemy.orm import Session
 
 from narrate.errors import BusyError, StorageError
 from narrate.store.database import Database
-from narrate.store.schema import LeaseRow
+from narrate.store.records import Worker
+from narrate.store.schema import ChunkRow, ClaimRow, LeaseRow, WorkerRow
 
 __all__ = ["Lease", "Leases"]
 
@@ -27,12 +31,15 @@ HEARTBEAT_S = 10.0
 
 
 class Lease:
-    """The right to work on one book; `stop` is set when work on it should end."""
+    """This process's place at one book; `stop` is set when its work there should end."""
 
     def __init__(self, book_id: str) -> None:
         self.book_id = book_id
-        self.owner = uuid.uuid4().hex
+        self.worker_id = uuid.uuid4().hex
+        self.leads = False
         self.stop = threading.Event()
+        self.blocks = 0
+        self.lock = threading.Lock()
 
 
 class Leases:
@@ -46,15 +53,49 @@ class Leases:
 
     @contextlib.contextmanager
     def hold(self, book_id: str) -> Iterator[Lease]:
-        """Hold the book while the block runs; BusyError if another run holds it."""
+        """Lead the book while the block runs; BusyError if another run leads it."""
+        with self.lead(book_id) as lease:
+            if lease is None:
+                raise BusyError(
+                    f"another run is narrating this book: {self.holder(book_id) or 'just ended'}",
+                    where=book_id,
+                    remedy="wait for it or stop it, then run the same command again",
+                )
+            yield lease
+
+    @contextlib.contextmanager
+    def lead(self, book_id: str) -> Iterator[Lease | None]:
+        """Lead the book while the block runs; yields None if another process leads it."""
+        with self.join(book_id) as lease:
+            if lease.leads:
+                yield lease
+                return
+            with self.database.session() as session:
+                self._bury(session)
+                lease.leads = self._take_lead(session, lease)
+            try:
+                yield lease if lease.leads else None
+            finally:
+                if lease.leads:
+                    self._give_up(lease)
+
+    @contextlib.contextmanager
+    def join(self, book_id: str) -> Iterator[Lease]:
+        """Be at work on the book while the block runs, beside whoever else is."""
         key = (str(self.database.url), book_id)
         with self._lock:
             lease = self._held.get(key)
-            outermost = lease is None
             if lease is None:
-                lease = self._held[key] = self._take(book_id)
-        if not outermost:
-            yield lease
+                lease = Lease(book_id)
+                with self.database.session() as session:
+                    self.register(session, lease)
+                self._held[key] = lease
+            lease.blocks += 1
+        if lease.blocks > 1:
+            try:
+                yield lease
+            finally:
+                lease.blocks -= 1
             return
         done = threading.Event()
         beat = threading.Thread(target=self._keep, args=(lease, done), daemon=True)
@@ -69,63 +110,121 @@ class Leases:
             beat.join()
             with self._lock:
                 del self._held[key]
-            self._give_back(lease)
+            with contextlib.suppress(StorageError), self.database.session() as session:
+                session.execute(delete(WorkerRow).where(WorkerRow.id == lease.worker_id))
 
     def current(self, book_id: str) -> Lease | None:
-        """Return the lease that this process holds on the book."""
+        """Return the place that this process has at the book."""
         return self._held.get((str(self.database.url), book_id))
 
-    def holder_of(self, row: LeaseRow) -> str | None:
-        """Return who holds a lease, or None when it has expired or its process is gone."""
-        if row.expires_at < time.time() or _is_gone(row):
-            return None
-        return f"process {row.pid} on {row.host}"
+    def holder(self, book_id: str) -> str | None:
+        """Return who leads the book now, as `process N on HOST`, or None."""
+        return next((worker.name for worker in self.workers(book_id) if worker.leads), None)
 
-    def _take(self, book_id: str) -> Lease:
-        lease = Lease(book_id)
-        with self.database.session() as session:
-            row = session.get(LeaseRow, book_id, with_for_update=True)
-            if row is not None and (holder := self.holder_of(row)):
-                raise BusyError(
-                    f"another run is narrating this book: {holder}",
-                    where=book_id,
-                    remedy="wait for it or stop it, then run the same command again",
-                )
-            session.merge(
-                LeaseRow(
-                    book_id=book_id,
-                    owner=lease.owner,
-                    host=socket.gethostname(),
-                    pid=os.getpid(),
-                    started=psutil.Process().create_time(),
-                    expires_at=time.time() + LEASE_S,
-                )
-            )
-        return lease
+    def workers(self, book_id: str) -> list[Worker]:
+        """Return who is at work on a book, its leader first, each with what it has claimed."""
+        at_work = (
+            select(*_COLUMNS, LeaseRow.book_id.label("leads"))
+            .outerjoin(LeaseRow, LeaseRow.worker_id == WorkerRow.id)
+            .where(WorkerRow.book_id == book_id)
+        )
+        claimed = (
+            select(ClaimRow.worker_id, func.count(), func.min(ChunkRow.chapter))
+            .join(ChunkRow, ChunkRow.take_key == ClaimRow.take_key)
+            .where(ChunkRow.book_id == book_id)
+            .group_by(ClaimRow.worker_id)
+        )
+        with self.database.reading() as session:
+            alive = [row for row in session.execute(self._with_age(at_work)) if not _is_gone(row)]
+            claims = {worker: (chunks, first) for worker, chunks, first in session.execute(claimed)}
+        found = [
+            Worker(f"process {row.pid} on {row.host}", bool(row.leads), *claims.get(row.id, (0, 0)))
+            for row in alive
+        ]
+        return sorted(found, key=lambda worker: (not worker.leads, worker.name))
+
+    def register(self, session: Session, lease: Lease) -> None:
+        """Write or renew this process's row, in the caller's transaction."""
+        values = {
+            "id": lease.worker_id,
+            "book_id": lease.book_id,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": psutil.Process().create_time(),
+            "expires_at": self.database.now + LEASE_S,
+        }
+        insert = self.database.insert(WorkerRow).values(values)
+        renewed = {"expires_at": insert.excluded.expires_at}
+        session.execute(insert.on_conflict_do_update(index_elements=["id"], set_=renewed))
+
+    def bury(self) -> None:
+        """Remove whoever died, so that what it had claimed is free."""
+        with self.database.reading() as session:
+            gone = self._gone(session)
+        if gone:
+            with self.database.session() as session:
+                self._remove(session, gone)
+
+    def _bury(self, session: Session) -> None:
+        self._remove(session, self._gone(session))
+
+    def _gone(self, session: Session) -> list[Row[Any]]:
+        rows = session.execute(self._with_age(select(*_COLUMNS).order_by(WorkerRow.id)))
+        return [row for row in rows if _is_gone(row)]
+
+    def _with_age(self, query: Select[Any]) -> Select[Any]:
+        return query.add_columns((WorkerRow.expires_at < self.database.now).label("expired"))
+
+    def _remove(self, session: Session, gone: Iterable[Row[Any]]) -> None:
+        for row in gone:  # unless it came back to life in between
+            same = (WorkerRow.id == row.id) & (WorkerRow.expires_at == row.expires_at)
+            session.execute(delete(WorkerRow).where(same))
+
+    def _take_lead(self, session: Session, lease: Lease) -> bool:
+        """Take the lead, or find it taken; who comes second waits for the first to commit."""
+        insert = self.database.insert(LeaseRow).values(
+            book_id=lease.book_id, worker_id=lease.worker_id
+        )
+        session.execute(insert.on_conflict_do_nothing(index_elements=["book_id"]))
+        leader = select(LeaseRow.worker_id).where(LeaseRow.book_id == lease.book_id)
+        return bool(session.scalar(leader) == lease.worker_id)
 
     def _keep(self, lease: Lease, done: threading.Event) -> None:
         while not done.wait(HEARTBEAT_S):
             # A heartbeat that fails is no harm: the next one or the expiry decides.
-            with contextlib.suppress(StorageError), self.database.session() as session:
-                row = session.get(LeaseRow, lease.book_id, with_for_update=True)
-                if row is None or row.owner != lease.owner:
+            with (
+                contextlib.suppress(StorageError),
+                lease.lock,
+                self.database.session() as session,
+            ):
+                self.register(session, lease)
+                if lease.leads and not self._take_lead(session, lease):
                     lease.stop.set()  # another run took over while this one was suspended
-                    return
-                row.expires_at = time.time() + LEASE_S
 
-    def _give_back(self, lease: Lease) -> None:
-        with contextlib.suppress(StorageError), self.database.session() as session:
-            row = session.get(LeaseRow, lease.book_id)
-            if row is not None and row.owner == lease.owner:
-                session.delete(row)
+    def _give_up(self, lease: Lease) -> None:
+        with lease.lock:
+            lease.leads = False
+            with contextlib.suppress(StorageError), self.database.session() as session:
+                session.execute(delete(LeaseRow).where(LeaseRow.worker_id == lease.worker_id))
 
 
-def _is_gone(row: LeaseRow) -> bool:
+_COLUMNS = (
+    WorkerRow.id,
+    WorkerRow.host,
+    WorkerRow.pid,
+    WorkerRow.started,
+    WorkerRow.expires_at,
+)
+
+
+def _is_gone(row: Row[Any]) -> bool:
+    if row.expired:
+        return True
     if row.host != socket.gethostname():
         return False
     try:
         # A process number comes back after a restart: the start time tells them apart.
-        return abs(psutil.Process(row.pid).create_time() - row.started) > 1.0
+        return bool(abs(psutil.Process(row.pid).create_time() - row.started) > 1.0)
     except psutil.NoSuchProcess:
         return True
     except psutil.AccessDenied:

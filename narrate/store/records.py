@@ -9,7 +9,7 @@ from typing import Any
 
 from narrate.core import Metadata
 
-__all__ = ["Book", "Line", "Output", "Progress"]
+__all__ = ["Book", "Claimed", "Known", "Line", "Output", "Progress", "Worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,34 @@ class Line:
     attempt: int
     characters: int
     pause_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A take that this process is to speak, and what it says."""
+
+    position: int
+    take_key: str
+    attempt: int
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A take as its row tells of it: how long it is, and what is wrong with it."""
+
+    duration_s: float
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process at work on a book; `chunks` are claimed by it, the first of them in `chapter`."""
+
+    name: str
+    leads: bool
+    chunks: int
+    chapter: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 books ──< chapters
   │  └──< chunks ─ ─ take_key ─ ─> takes      (no foreign key: a chunk is planned first)
   ├──< outputs
-  ├──< covers
-  └─── leases
+  └──< covers
+
+workers ──< leases      (of a book, without a foreign key: the lead is taken before it is planned)
+   └─────< claims       (of a take that is not there yet)
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ __all__ = [
     "BookRow",
     "ChapterRow",
     "ChunkRow",
+    "ClaimRow",
     "CoverRow",
     "LeaseRow",
     "NormsRow",
     "OutputRow",
     "TakeRow",
+    "WorkerRow",
 ]
 
 
@@ -151,14 +155,36 @@ class NormsRow(Base):
     numbers: Mapped[dict[str, Any]]
 
 
-class LeaseRow(Base):
-    """Who is working on a book; worthless once `expires_at` has passed."""
+class WorkerRow(Base):
+    """A process at work on a book; worthless once `expires_at` has passed."""
 
-    __tablename__ = "leases"
+    __tablename__ = "workers"
 
-    book_id: Mapped[str] = mapped_column(primary_key=True)
-    owner: Mapped[str]
+    id: Mapped[str] = mapped_column(primary_key=True)
+    book_id: Mapped[str] = mapped_column(index=True)
     host: Mapped[str]
     pid: Mapped[int]
     started: Mapped[float]
     expires_at: Mapped[float]
+
+
+def _worker_id() -> Mapped[str]:
+    return mapped_column(ForeignKey("workers.id", ondelete="CASCADE"), index=True)
+
+
+class LeaseRow(Base):
+    """Which of the processes leads a book: it plans, stitches and delivers."""
+
+    __tablename__ = "leases"
+
+    book_id: Mapped[str] = mapped_column(primary_key=True)
+    worker_id: Mapped[str] = _worker_id()
+
+
+class ClaimRow(Base):
+    """Which process speaks a take that is not stored yet."""
+
+    __tablename__ = "claims"
+
+    take_key: Mapped[str] = mapped_column(primary_key=True)
+    worker_id: Mapped[str] = _worker_id()

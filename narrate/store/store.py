@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Double, Select, cast, delete, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from narrate.config import Settings
 from narrate.core import Chunk, Cover, Plan, Span
+from narrate.store.claims import Claims
 from narrate.store.database import Database
 from narrate.store.leases import Leases
-from narrate.store.records import Book, Line, Output, Progress
+from narrate.store.records import Book, Claimed, Line, Output, Progress
 from narrate.store.schema import (
     BookRow,
     ChapterRow,
     ChunkRow,
+    ClaimRow,
     CoverRow,
-    LeaseRow,
     OutputRow,
     TakeRow,
 )
@@ -36,6 +38,7 @@ class Store:
         self.database = Database(settings.database_url)
         self.takes = Takes(self.database, settings.takes)
         self.leases = Leases(self.database)
+        self.claims = Claims(self.database, self.leases)
 
     def __enter__(self) -> Self:
         return self
@@ -72,25 +75,7 @@ class Store:
     def put_book(self, book: Book) -> None:
         """Insert or replace what is known of a book; its plan and outputs stay."""
         with self.database.session() as session:
-            session.merge(
-                BookRow(
-                    id=book.id,
-                    source_path=str(book.source_path),
-                    source_sha256=book.source_sha256,
-                    folder=str(book.folder),
-                    title=book.title,
-                    author=book.author,
-                    language=book.language,
-                    series=book.series,
-                    year=book.year,
-                    description=book.description,
-                    plan_digest=book.plan_digest,
-                    speech_digest=book.speech_digest,
-                    job=dict(book.job or {}),
-                    skipped=dict(book.skipped or {}),
-                    updated_at=time.time(),
-                )
-            )
+            _put_book(session, book)
 
     def put_cover(self, book_id: str, origin: str, cover: Cover | None) -> None:
         """Keep a book's picture, or forget it; `origin` is `document` or `given`."""
@@ -115,8 +100,10 @@ class Store:
         self, book: Book, plan: Plan, keys: Sequence[str], attempts: Sequence[int]
     ) -> None:
         """Replace a book's chapters and chunks by those of a plan, each with its take's key."""
-        self.put_book(replace(book, title=plan.title, author=plan.author, language=plan.language))
+        told = replace(book, title=plan.title, author=plan.author, language=plan.language)
         with self.database.session() as session:
+            _put_book(session, told)
+            session.flush()
             for table in (ChapterRow, ChunkRow):
                 session.execute(delete(table).where(table.book_id == book.id))
             chapters = [
@@ -127,8 +114,6 @@ class Store:
             rows = zip(plan.chunks, keys, attempts, strict=True)
             for some in in_batches(rows):  # all at once would triple the memory
                 session.execute(insert(ChunkRow), [_chunk_values(book.id, *row) for row in some])
-            row = session.get_one(BookRow, book.id)
-            row.plan_digest, row.speech_digest = book.plan_digest, book.speech_digest
 
     def put_keys(self, book: Book, keys: Mapping[int, tuple[str, int]]) -> None:
         """Give the chunks at these positions other takes: (key, attempt) by position."""
@@ -140,6 +125,22 @@ class Store:
             if rows:
                 session.execute(update(ChunkRow), rows)
             session.get_one(BookRow, book.id).speech_digest = book.speech_digest
+
+    def rename_take(self, book_id: str, was: Claimed, key: str, attempt: int) -> bool:
+        """Give the chunks that wait for a take another one, and end the claim on the first.
+
+        False where another process did something of the kind before; then nothing changes.
+        """
+        with self.database.session() as session:
+            waiting = (ChunkRow.book_id == book_id) & (ChunkRow.take_key == was.take_key)
+            renamed = session.scalars(
+                update(ChunkRow)
+                .where(waiting, ChunkRow.attempt == was.attempt)
+                .values(take_key=key, attempt=attempt)
+                .returning(ChunkRow.position)
+            ).all()
+            session.execute(delete(ClaimRow).where(ClaimRow.take_key == was.take_key))
+            return bool(renamed)
 
     def spoken_at(self, book_id: str, positions: Iterable[int]) -> dict[int, str]:
         """Return the words of the chunks at these positions, as the voice gets them."""
@@ -258,11 +259,27 @@ class Store:
             session.delete(row)
             return path
 
-    def holder(self, book_id: str) -> str | None:
-        """Return who works on the book now, as `host, process N`, or None."""
-        with self.database.reading() as session:
-            row = session.get(LeaseRow, book_id)
-            return self.leases.holder_of(row) if row else None
+
+def _put_book(session: Session, book: Book) -> None:
+    session.merge(
+        BookRow(
+            id=book.id,
+            source_path=str(book.source_path),
+            source_sha256=book.source_sha256,
+            folder=str(book.folder),
+            title=book.title,
+            author=book.author,
+            language=book.language,
+            series=book.series,
+            year=book.year,
+            description=book.description,
+            plan_digest=book.plan_digest,
+            speech_digest=book.speech_digest,
+            job=dict(book.job or {}),
+            skipped=dict(book.skipped or {}),
+            updated_at=time.time(),
+        )
+    )
 
 
 def _book(row: BookRow) -> Book:

@@ -16,17 +16,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Double, Row, cast, delete, select, update
 
 from narrate.core import Take
 from narrate.store.database import Database
-from narrate.store.schema import ChunkRow, LeaseRow, NormsRow, TakeRow
+from narrate.store.records import Known
+from narrate.store.schema import ChunkRow, NormsRow, TakeRow, WorkerRow
 
 __all__ = ["NewTake", "Takes", "Unused", "in_batches"]
 
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _IN_QUERY = 500
+_OF_CONTENT = 12
 _TEMPORARY = ".part"
 _ABANDONED_AFTER_S = 3600
 
@@ -71,39 +71,57 @@ class Takes:
         self.database = database
         self.folder = folder
 
-    def path_of(self, key: str) -> Path:
-        """Return where the take of this key lies; two letters of the key spread the folders."""
-        return self.folder / key[:2] / f"{key}.flac"
-
     def add(self, takes: Sequence[NewTake]) -> list[Take]:
-        """Store recordings, all of them or none of the rows; returns them as they lie on disk."""
+        """Store recordings, all of them or none of the rows; returns them as they lie on disk.
+
+        What is there already stays as it is: two processes may come to have spoken the same take,
+        and what was made of the first one must stay true.
+        """
         if not takes:
             return []
         with self.database.failures():
-            files = [self._write(self.path_of(take.take_key), take.audio) for take in takes]
-            for folder in {path.parent for path in files}:
+            values = sorted((self._file(take) for take in takes), key=lambda row: str(row["key"]))
+            for folder in {self._path(row).parent for row in values}:
                 _fsync_folder(folder)
-            values = [_values(take, path) for take, path in zip(takes, files, strict=True)]
-        insert = _INSERT[self.database.engine.dialect.name](TakeRow)
-        replaced = {name: insert.excluded[name] for name in values[0] if name != "key"}
+        keys = [row["key"] for row in values]
+        insert = self.database.insert(TakeRow).values(values)
         with self.database.session() as session:
-            session.execute(
-                insert.on_conflict_do_update(index_elements=["key"], set_=replaced), values
-            )
-        return [
-            Take(
-                take.take_key,
-                path,
-                str(row["sha256"]),
-                take.samples,
-                take.rate_hz,
-                take.seed,
-                take.attempt,
-                take.checks,
-                take.fault,
-            )
-            for take, path, row in zip(takes, files, values, strict=True)
-        ]
+            session.execute(insert.on_conflict_do_nothing(index_elements=["key"]))
+            query = select(TakeRow).where(TakeRow.key.in_(keys))
+            stored = {row.key: self._take(row) for row in session.scalars(query)}
+        with self.database.failures():
+            for row in values:
+                path = self._path(row)
+                if row["key"] in stored and stored[str(row["key"])].audio_path != path:
+                    path.unlink(missing_ok=True)  # another process was first
+        return [stored[take.take_key] for take in takes if take.take_key in stored]
+
+    def _file(self, take: NewTake) -> dict[str, object]:
+        """Write a take's file; returns its row.
+
+        The name holds what was said and what came of it: two processes that speak the same take
+        at the same time never write to one file. Two letters of the key spread the folders.
+        """
+        sha256 = hashlib.sha256(take.audio).hexdigest()
+        name = f"{take.take_key[:2]}/{take.take_key}-{sha256[:_OF_CONTENT]}.flac"
+        stat = self._write(self.folder / name, take.audio).stat()
+        return {
+            "key": take.take_key,
+            "path": name,
+            "sha256": sha256,
+            "size_bytes": stat.st_size,
+            "mtime_ns": stat.st_mtime_ns,
+            "samples": take.samples,
+            "rate_hz": take.rate_hz,
+            "seed": take.seed,
+            "attempt": take.attempt,
+            "checks": dict(take.checks),
+            "fault": take.fault,
+            "created_at": time.time(),
+        }
+
+    def _path(self, row: Mapping[str, object]) -> Path:
+        return self.folder / str(row["path"])
 
     def _write(self, path: Path, audio: bytes) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +155,16 @@ class Takes:
                 found.update((key, sha256) for key, sha256 in session.execute(query))
         return found
 
+    def known(self, keys: Iterable[str]) -> dict[str, Known]:
+        """Return how long each take is that has a row, and what is wrong with it."""
+        found: dict[str, Known] = {}
+        length_s = cast(TakeRow.samples, Double) / TakeRow.rate_hz
+        with self.database.reading() as session:
+            for some in in_batches(dict.fromkeys(keys)):
+                query = select(TakeRow.key, length_s, TakeRow.fault).where(TakeRow.key.in_(some))
+                found.update((key, Known(*rest)) for key, *rest in session.execute(query))
+        return found
+
     def faults(self, keys: Iterable[str]) -> dict[str, str]:
         """Return what was wrong with each take that was stored as a bad one."""
         found: dict[str, str] = {}
@@ -160,7 +188,7 @@ class Takes:
 
     def put_norms(self, key: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
         """Keep how a voice speaks unless it is known; returns what is kept."""
-        insert = _INSERT[self.database.engine.dialect.name](NormsRow)
+        insert = self.database.insert(NormsRow)
         with self.database.session() as session:
             session.execute(insert.values(key=key, numbers=numbers).on_conflict_do_nothing())
             return session.get_one(NormsRow, key).numbers
@@ -183,14 +211,15 @@ class Takes:
         return wrong
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Forget takes and remove their files; a file that is already gone is no error."""
-        dropped = list(keys)
+        """Forget takes and remove their files; a file that is already gone is no error.
+
+        The files go first: once the rows are gone, another process may store the takes anew.
+        """
         with self.database.session() as session:
-            for some in in_batches(dropped):
+            for some in in_batches(dict.fromkeys(keys)):
+                for path in session.scalars(select(TakeRow.path).where(TakeRow.key.in_(some))):
+                    (self.folder / path).unlink(missing_ok=True)
                 session.execute(delete(TakeRow).where(TakeRow.key.in_(some)))
-        with self.database.failures():
-            for key in dropped:
-                self.path_of(key).unlink(missing_ok=True)
 
     def unused(self) -> Unused:
         """Return what no book uses; young files are left out while any book is being spoken."""
@@ -198,7 +227,7 @@ class Takes:
             used = set(session.scalars(select(ChunkRow.take_key).distinct()))
             columns = select(TakeRow.key, TakeRow.path, TakeRow.size_bytes)
             rows = {row.key: row for row in session.execute(columns)}
-            busy = bool(session.scalars(select(LeaseRow.book_id).limit(1)).first())
+            busy = bool(session.scalars(select(WorkerRow.id).limit(1)).first())
         keys = tuple(sorted(rows.keys() - used))
         known = {self.folder / row.path for row in rows.values()}
         oldest = time.time() - _ABANDONED_AFTER_S if busy else float("inf")
@@ -229,24 +258,6 @@ class Takes:
             row.checks,
             row.fault,
         )
-
-
-def _values(take: NewTake, path: Path) -> dict[str, object]:
-    stat = path.stat()
-    return {
-        "key": take.take_key,
-        "path": f"{path.parent.name}/{path.name}",
-        "sha256": hashlib.sha256(take.audio).hexdigest(),
-        "size_bytes": stat.st_size,
-        "mtime_ns": stat.st_mtime_ns,
-        "samples": take.samples,
-        "rate_hz": take.rate_hz,
-        "seed": take.seed,
-        "attempt": take.attempt,
-        "checks": dict(take.checks),
-        "fault": take.fault,
-        "created_at": time.time(),
-    }
 
 
 def _fault(row: Row[Any], path: Path, thorough: bool) -> str | None:

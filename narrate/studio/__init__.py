@@ -6,9 +6,10 @@ found in the store, what is missing is made. Prefect's tasks call these; so can 
 
 from narrate.studio.attempts import redo
 from narrate.studio.deliver import Delivered, deliver, encode_chapter, finished
+from narrate.studio.join import join
 from narrate.studio.plan import Opened, Survey, find_book, plan_book, require_book, survey
 from narrate.studio.progress import Report, Speaking
-from narrate.studio.speak import speak
+from narrate.studio.speak import assist, speak
 from narrate.studio.stitch import stitch
 
 __all__ = [
@@ -17,10 +18,12 @@ __all__ = [
     "Report",
     "Speaking",
     "Survey",
+    "assist",
     "deliver",
     "encode_chapter",
     "find_book",
     "finished",
+    "join",
     "plan_book",
     "redo",
     "require_book",

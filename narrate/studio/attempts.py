@@ -11,7 +11,7 @@ from narrate.config import Job, Selection
 from narrate.core import Voice
 from narrate.errors import BackendError
 from narrate.speech.backend import Backend
-from narrate.store import Book, Line, Store
+from narrate.store import Book, Claimed, Store
 from narrate.studio.casting import open_speech
 from narrate.studio.identity import keys_of
 from narrate.studio.plan import require_book
@@ -56,17 +56,26 @@ class Attempts:
     voice: Voice
     most: int
 
-    def next_for(self, lines: Sequence[Line]) -> None:
-        """Give every line whose take has a fault its next attempt, while there is one."""
-        faults = self.store.takes.faults(line.take_key for line in lines)
-        retried = [
-            line for line in lines if line.take_key in faults and line.attempt < self.most - 1
-        ]
-        self.give({line.position: line.attempt + 1 for line in retried})
+    def again(self, claimed: Claimed) -> str:
+        """Give the chunks of a bad take the next attempt; returns the key of its take."""
+        attempt = claimed.attempt + 1
+        [key] = self._keys([claimed.spoken], [attempt])
+        self.store.rename_take(self.book.id, claimed, key, attempt)
+        return key
+
+    def settle(self, claimed: Claimed) -> None:
+        """Keep the best of all attempts at words for which none was good."""
+        attempts = range(claimed.attempt + 1)
+        keys = self._keys([claimed.spoken] * len(attempts), attempts)
+        known = self.store.takes.known(keys)
+        best = min(
+            (key for key in keys if key in known), key=lambda key: severity(known[key].fault)
+        )
+        self.store.rename_take(self.book.id, claimed, best, claimed.attempt)
 
     def give(self, attempts: dict[int, int]) -> None:
         """Let the chunks at these positions be spoken at these attempts."""
-        words = self._words(attempts)
+        words = self.store.spoken_at(self.book.id, attempts)
         keys = self._keys(list(words.values()), [attempts[position] for position in words])
         self.store.put_keys(
             self.book,
@@ -75,20 +84,6 @@ class Attempts:
                 for position, key in zip(words, keys, strict=True)
             },
         )
-
-    def settle(self, line: Line) -> None:
-        """Keep the best of all attempts at a line for which none was good."""
-        words = self._words([line.position])[line.position]
-        numbers = range(line.attempt + 1)
-        keys = self._keys([words] * len(numbers), numbers)
-        takes = self.store.takes.get(keys)
-        best = min(
-            (key for key in keys if key in takes), key=lambda key: severity(takes[key].fault)
-        )
-        self.store.put_keys(self.book, {line.position: (best, line.attempt)})
-
-    def _words(self, positions: Sequence[int] | dict[int, int]) -> dict[int, str]:
-        return self.store.spoken_at(self.book.id, positions)
 
     def _keys(self, words: Sequence[str], attempts: Sequence[int]) -> list[str]:
         return keys_of(words, attempts, self.book.language, self.backend, self.voice)

@@ -64,6 +64,9 @@ class Judge:
                 self._find_norms()
             if self.decided:
                 yield from self._released()
+        if self.norms is None and (known := self.store.takes.norms(self.key)):
+            self.norms = Norms.from_values(known)  # another process had enough to compare
+            self._judge_known()
         yield from self._released()
 
     def _released(self) -> Iterator[Take]:

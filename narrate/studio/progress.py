@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from narrate.core import Take
 from narrate.store import Line
+from narrate.studio.board import Closed
 
 __all__ = ["Report", "Speaking", "Tally"]
 
@@ -17,7 +18,7 @@ class Speaking:
     """How far a run is: chunks in all, done, and of those found in the store; seconds of audio.
 
     `retried` counts the takes that were bad and are spoken again, `notes` what the user should
-    know of this run.
+    know of this run, `workers` the processes that speak the book.
     """
 
     book: str
@@ -29,6 +30,7 @@ class Speaking:
     wall_s: float
     eta_s: float | None
     notes: tuple[str, ...] = ()
+    workers: int = 1
 
     @property
     def speed(self) -> float:
@@ -40,46 +42,50 @@ Report = Callable[[Speaking], None]
 
 
 class Tally:
-    """Counts what is done and reports it."""
+    """Counts what is done, by this process and by others, and reports it."""
 
     def __init__(
         self,
         book_id: str,
         lines: Sequence[Line],
-        missing: Mapping[str, int],
+        open_takes: Mapping[str, Sequence[Line]],
         notes: tuple[str, ...],
         report: Report,
     ) -> None:
         self.book_id, self.notes, self.report = book_id, notes, report
         self.chunks = len(lines)
-        self.cached = self.done = sum(line.take_key not in missing for line in lines)
-        self.characters = self.characters_left = sum(missing.values())
+        self.cached = self.done = self.chunks - sum(len(owned) for owned in open_takes.values())
+        self.characters = self.characters_left = _characters(open_takes)
         self.retried = 0
         self.audio_s = 0.0
+        self.workers = 1
         self.started = time.monotonic()
         self._say()
 
-    def counted(
-        self, takes: Iterable[Take], owners: Mapping[str, Sequence[Line]]
-    ) -> Iterator[Take]:
-        """Pass takes on, each counted as it comes."""
-        for take in takes:
-            self.add(take, owners[take.take_key])
-            yield take
-
     def add(self, take: Take, lines: Sequence[Line]) -> None:
         """Count a take that is stored, and the chunks it serves."""
-        self.done += len(lines)
-        self.characters_left -= lines[0].characters
-        self.audio_s += take.duration_s
+        self._count(lines, take.duration_s)
+
+    def others(self, closed: Iterable[Closed], workers: int) -> None:
+        """Count what others have done since the last time."""
+        for one in closed:
+            self._count(one.lines, one.duration_s)
+        self.workers = workers
         self._say()
+
+    def note(self, notes: tuple[str, ...]) -> None:
+        """Tell of something new that the user should know."""
+        self.notes += notes
 
     def again(self, take: Take, lines: Sequence[Line]) -> None:
         """Take back a take that was counted and is spoken again."""
         self.retried += 1
-        self.done -= len(lines)
-        self.characters_left += lines[0].characters
-        self.audio_s -= take.duration_s
+        self._count(lines, take.duration_s, -1)
+
+    def _count(self, lines: Sequence[Line], duration_s: float, sign: int = 1) -> None:
+        self.done += sign * len(lines)
+        self.characters_left -= sign * sum(line.characters for line in lines[:1])
+        self.audio_s += sign * duration_s
         self._say()
 
     def _say(self) -> None:
@@ -94,7 +100,12 @@ class Tally:
                 self.retried,
                 self.audio_s,
                 wall_s,
-                self.characters_left * wall_s / spoken if spoken else None,
+                self.characters_left * wall_s / spoken if spoken > 0 else None,
                 self.notes,
+                self.workers,
             )
         )
+
+
+def _characters(open_takes: Mapping[str, Sequence[Line]]) -> int:
+    return sum(owned[0].characters for owned in open_takes.values() if owned)

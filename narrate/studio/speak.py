@@ -1,24 +1,37 @@
-"""Speak what the store lacks, and store it while the next is being spoken."""
+"""Speak what the store lacks, and store it while the next is being spoken.
+
+Several processes may be at it: each claims some of the takes that are missing, and none speaks
+what another has claimed. One of them leads the book and hands over its chapters.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
-from narrate.config import Job
-from narrate.core import Utterance, seed_of
-from narrate.errors import BackendError
-from narrate.store import Book, Line, Store
+from narrate.config import Job, Settings
+from narrate.core import Take, Utterance, seed_of
+from narrate.errors import BackendError, BusyError
+from narrate.store import Claimed, Lease, Line, Store
 from narrate.studio.attempts import Attempts
+from narrate.studio.board import Board
 from narrate.studio.casting import open_speech, prepare_voice
+from narrate.studio.crew import crew
+from narrate.studio.identity import speech_digest
 from narrate.studio.judge import Judge
+from narrate.studio.memory import keep_memory_flat
 from narrate.studio.plan import require_book
 from narrate.studio.progress import Report, Tally
 from narrate.studio.recorder import Recorder
 from narrate.studio.stitch import finished_chapters
 
-__all__ = ["speak"]
+__all__ = ["assist", "speak"]
+
+CLAIM_TAKES = 64
+LEAST_CLAIM_TAKES = 4
+LOOK_EVERY_S = 2.0
+POLL_S = 0.5
 
 
 def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
@@ -26,73 +39,206 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
 
     Chapters that need nothing come first. A take with a fault is spoken again with the next
     attempt's seed; when none is good, the best is kept and stays marked. Calling it again asks
-    the store what is left, so it can be stopped and retried at any chunk.
+    the store what is left, so it can be stopped and retried at any chunk. What others have claimed
+    is waited for, and spoken here if they die. BusyError when another run takes over meanwhile.
     """
     book = require_book(store, book_id)
     job = Job(**(book.job or {}))
     chapters = job.selection.of(len(store.chapter_titles(book_id)))
     lines = store.outline(book_id, chapters)
     notes = _drop_damaged(store, book_id, lines)
-    if not _missing(store, lines) and not _faulty(store, lines, job.attempts):
-        Tally(book_id, lines, {}, notes, report)
-        yield from chapters
-        return
-    notes += prepare_voice(job)
-    backend, voice = open_speech(job)
-    with closing(backend):
-        most = job.attempts if backend.varies else 1
-        attempts = Attempts(store, book, backend, voice, most)
-        judge = Judge(store, book)
-        judge.begin(lines)
-        attempts.next_for(lines)
-        lines = store.outline(book_id, chapters)
-        tally = Tally(book_id, lines, _missing(store, lines), notes, report)
-        waiting = set(chapters)
-        while waiting:
-            for chapter in _round(store, attempts, judge, sorted(waiting), tally):
-                waiting.remove(chapter)
-                yield chapter
-            attempts.next_for(store.outline(book_id, sorted(waiting)))
+    with store.leases.join(book_id) as lease:
+        board = Board(store, book_id, chapters, job.attempts)
+        board.look()
+        if not board.open:
+            Tally(book_id, lines, board.open, notes, report)
+            yield from chapters
+            return
+        notes += prepare_voice(job)
+        backend, voice = open_speech(job)
+        with closing(backend), crew(Settings.from_environment(), book_id, job.workers) as others:
+            attempts = Attempts(store, book, backend, voice, job.attempts if backend.varies else 1)
+            judge = Judge(store, book)
+            judge.begin(lines)
+            board.most = attempts.most
+            board.look()
+            tally = Tally(book_id, lines, board.open, notes, report)
+            speaker = _Speaker(store, lease, attempts, judge, board, tally)
+            speaker.try_abandoned()
+            yield from board.finished() if judge.decided else ()
+            while board.waiting:
+                yield from speaker.turn()
+                if speaker.is_stopped:
+                    raise _taken_over(book_id)
+                if not judge.decided:  # others may have spoken what it takes to compare
+                    judge.begin(store.outline(book_id, chapters))
+                tally.note(others.faults())
+                speaker.look()
+                speaker.try_abandoned()
+                if judge.decided or not board.open:
+                    yield from board.finished()
+                if board.waiting and not speaker.said:
+                    lease.stop.wait(POLL_S)
 
 
-def _round(
-    store: Store, attempts: Attempts, judge: Judge, chapters: Sequence[int], tally: Tally
-) -> Iterator[int]:
-    """Speak every missing take once; a chapter with a bad take waits for the next round.
+def assist(store: Store, book_id: str, report: Report) -> None:
+    """Speak beside the process that leads a book, until that has ended or `stop` is set.
 
-    A chapter that lacks nothing may turn out to have one, too, as long as nothing is compared yet.
+    Says what is missing in the book as it stands in the store, and yields nothing to anyone: the
+    leader finds the takes there. Returns, too, when the book is to be spoken otherwise.
     """
-    book = attempts.book
-    lines = store.outline(book.id, chapters)
-    missing = _missing(store, lines)
-    owners = _owners(lines, missing)
-    left = Counter(line.chapter for owned in owners.values() for line in owned)
-    complete = [chapter for chapter in chapters if not left[chapter]]
-    early = judge.decided
-    yield from complete if early else ()
-    utterances = _utterances(store, book, missing, owners, sorted(left))
-    seen = 0
-    with Recorder(store) as recorder:
-        spoken = recorder.record(attempts.backend.speak(utterances, attempts.voice))
-        for take in judge.heard(tally.counted(spoken, owners)):
-            seen += 1
-            owned = owners[take.take_key]
-            if take.fault and owned[0].attempt < attempts.most - 1:
-                tally.again(take, owned)
-                continue
-            for line in owned:
-                if take.fault:
-                    attempts.settle(line)
-                left[line.chapter] -= 1
-                if not left[line.chapter]:
-                    yield line.chapter
-    yield from () if early else _sound(store, book, complete, attempts.most)
-    if seen < len(missing):
-        raise BackendError(
-            f"the {attempts.backend.name} backend left {len(missing) - seen} chunks unspoken",
-            where=book.id,
-            remedy="run the same command again; what was spoken is kept",
+    keep_memory_flat()
+    with store.leases.join(book_id) as lease:
+        speaker: _Speaker | None = None
+        book = require_book(store, book_id)
+        job = Job(**(book.job or {}))
+        chapters = job.selection.of(len(store.chapter_titles(book_id)))
+        backend, voice = open_speech(job)
+        with closing(backend):
+            digest, most = speech_digest(backend, voice), job.attempts if backend.varies else 1
+            while not lease.stop.is_set() and store.leases.holder(book_id):
+                if require_book(store, book_id).speech_digest != digest:
+                    return
+                if speaker is None:
+                    board = Board(store, book_id, chapters, most)
+                    board.look()
+                    lines = store.outline(book_id, chapters)
+                    tally = Tally(book_id, lines, board.open, (), report)
+                    attempts = Attempts(store, book, backend, voice, most)
+                    judge = Judge(store, book)
+                    judge.begin(lines)
+                    speaker = _Speaker(store, lease, attempts, judge, board, tally)
+                for _ in speaker.turn():
+                    pass
+                speaker.look()
+                if not speaker.said:
+                    lease.stop.wait(POLL_S)
+
+
+class _Speaker:
+    """One process's part in a book: claims, speaks, and decides on what came out."""
+
+    def __init__(
+        self,
+        store: Store,
+        lease: Lease,
+        attempts: Attempts,
+        judge: Judge,
+        board: Board,
+        tally: Tally,
+    ) -> None:
+        self.store, self.lease, self.attempts, self.judge = store, lease, attempts, judge
+        self.board, self.tally = board, tally
+        self.claimed: dict[str, Claimed] = {}
+        self.decided: list[str] = []
+        self.said = 0
+        self.company = 1
+        self.looked_at = time.monotonic()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether this process is to end, or has lost its place to another."""
+        return self.lease.stop.is_set()
+
+    def turn(self) -> Iterator[int]:
+        """Speak until nothing is both missing and free; yields chapters as they are complete."""
+        self.said = 0
+        self.store.claims.release(self.lease)  # a turn that failed may have left some
+        self.claimed = {}
+        some = self._claim(0)
+        if not some:
+            return
+        backend, voice = self.attempts.backend, self.attempts.voice
+        was_decided = self.judge.decided
+        with Recorder(self.store) as recorder:
+            stored = recorder.record(backend.speak(self._utterances(some), voice))
+            for take in self.judge.heard(self._counted(stored)):
+                self._decide(take)
+                if self.is_stopped:
+                    return
+                late = time.monotonic() - self.looked_at > LOOK_EVERY_S
+                if (self.company > 1 and late) or self.judge.decided is not was_decided:
+                    was_decided = self.judge.decided  # what was stored before may be a bad one
+                    self.look()
+                yield from self.board.finished() if self.judge.decided else ()
+        if self.claimed:
+            raise BackendError(
+                f"the {backend.name} backend left {len(self.claimed)} chunks unspoken",
+                where=self.lease.book_id,
+                remedy="run the same command again; what was spoken is kept",
+            )
+
+    def look(self) -> None:
+        """See what others have done, and say how far the book is."""
+        self.looked_at = time.monotonic()
+        self._end_claims()
+        self.tally.others(self.board.look(), self.company)
+
+    def try_abandoned(self) -> None:
+        """Give bad takes another attempt that nobody else will give one."""
+        words = self.store.spoken_at(
+            self.lease.book_id, [line.position for line in self.board.abandoned]
         )
+        for line in self.board.abandoned:
+            self._again(Claimed(line.position, line.take_key, line.attempt, words[line.position]))
+        self.board.abandoned = []
+
+    def _claim(self, after: int) -> list[Claimed]:
+        """Claim the next takes: fewer towards the end, so that all processes end together."""
+        self._end_claims()
+        self.company = max(1, self.store.claims.workers(self.lease.book_id))
+        share = len(self.board.open) // (2 * self.company)
+        most = CLAIM_TAKES if self.company == 1 else max(LEAST_CLAIM_TAKES, share)
+        chapters = sorted(self.board.waiting)
+        some = self.store.claims.take(self.lease, chapters, min(most, CLAIM_TAKES), after)
+        self.claimed.update((one.take_key, one) for one in some)
+        return some
+
+    def _utterances(self, some: list[Claimed]) -> Iterator[Utterance]:
+        language = self.attempts.book.language
+        while some and not self.is_stopped:
+            for one in some:
+                seed = seed_of(one.take_key)
+                yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
+            some = self._claim(some[-1].position) or self._claim(0)
+
+    def _counted(self, stored: Iterable[Take]) -> Iterator[Take]:
+        for take in stored:
+            self.said += 1
+            self.tally.add(take, self.board.open.get(take.take_key, ()))
+            yield take
+
+    def _decide(self, take: Take) -> None:
+        """Keep a take, or give its chunks another attempt; either ends the claim on it."""
+        claimed = self.claimed.pop(take.take_key)
+        if take.fault and claimed.attempt < self.attempts.most - 1:
+            self.tally.again(take, self.board.open.get(take.take_key, ()))
+            self._again(claimed)
+            return
+        if take.fault:
+            self.attempts.settle(claimed)
+        else:
+            self.decided.append(take.take_key)
+            if len(self.decided) >= CLAIM_TAKES:
+                self._end_claims()
+        self.board.close(take.take_key)
+
+    def _end_claims(self) -> None:
+        if self.decided:
+            self.store.claims.end(self.decided)
+        self.decided = []
+
+    def _again(self, claimed: Claimed) -> None:
+        key = self.attempts.again(claimed)
+        self.board.rename(claimed.take_key, key, claimed.attempt + 1)
+
+
+def _taken_over(book_id: str) -> BusyError:
+    return BusyError(
+        "this run stood still for so long that another has taken its place",
+        where=book_id,
+        remedy="let that one finish; `narrate status` shows it",
+    )
 
 
 def _drop_damaged(store: Store, book_id: str, lines: Sequence[Line]) -> tuple[str, ...]:
@@ -106,46 +252,3 @@ def _drop_damaged(store: Store, book_id: str, lines: Sequence[Line]) -> tuple[st
     return tuple(
         f"take {key[:12]} {fault}: it is spoken again" for key, fault in sorted(damaged.items())
     )
-
-
-def _missing(store: Store, lines: Sequence[Line]) -> dict[str, int]:
-    """Return what must be spoken: key to characters, in reading order."""
-    known = store.takes.sha256s(line.take_key for line in lines)
-    return {line.take_key: line.characters for line in lines if line.take_key not in known}
-
-
-def _faulty(store: Store, lines: Sequence[Line], most: int) -> bool:
-    """Return whether a bad take may have another attempt."""
-    young = [line.take_key for line in lines if line.attempt < most - 1]
-    return bool(store.takes.faults(young))
-
-
-def _sound(store: Store, book: Book, chapters: Sequence[int], most: int) -> list[int]:
-    """Return the chapters in which no bad take may have another attempt."""
-    return [one for one in chapters if not _faulty(store, store.outline(book.id, [one]), most)]
-
-
-def _owners(lines: Sequence[Line], missing: Mapping[str, int]) -> dict[str, list[Line]]:
-    """Return the lines that each missing take serves."""
-    owners: dict[str, list[Line]] = {key: [] for key in missing}
-    for line in lines:
-        if line.take_key in missing:
-            owners[line.take_key].append(line)
-    return owners
-
-
-def _utterances(
-    store: Store,
-    book: Book,
-    missing: Mapping[str, int],
-    owners: Mapping[str, Sequence[Line]],
-    chapters: Sequence[int],
-) -> Iterator[Utterance]:
-    """Yield what is to be spoken in reading order, a chapter's words in memory at a time."""
-    asked: set[str] = set()
-    for chapter in chapters:
-        for chunk, key in store.chunks(book.id, [chapter]):
-            if key in missing and key not in asked:
-                asked.add(key)
-                attempt = owners[key][0].attempt
-                yield Utterance(key, chunk.spoken, book.language, seed_of(key), attempt=attempt)

@@ -38,7 +38,7 @@ def stitch(
     try:
         made = stitch_chapter(parts, path, seed=int(inputs[:8], 16), stop=stop)
     except DamagedTakeError as error:
-        key = error.path.stem
+        key = error.path.stem.partition("-")[0]
         store.takes.drop([key])
         raise StorageError(
             f"take {key[:12]} was damaged and has been dropped",

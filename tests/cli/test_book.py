@@ -115,7 +115,7 @@ def test_a_stop_keeps_what_was_spoken_and_says_how_to_go_on(
             key for _, key in store.chunks("book")
         ).keys()
         assert kept and not store.takes.damaged(kept, thorough=True)
-        assert store.holder("book") is None
+        assert store.leases.holder("book") is None
 
 
 def test_killed_at_twenty_random_moments_the_book_comes_out_byte_equal(

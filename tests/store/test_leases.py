@@ -1,4 +1,4 @@
-"""One book, one run."""
+"""One book, one leader, and whoever speaks beside it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 import time
 
 import pytest
+from sqlalchemy import select
 
 from narrate.errors import BusyError
-from narrate.store.schema import LeaseRow
+from narrate.store.schema import LeaseRow, WorkerRow
 
 from .conftest import OpenStore
 
@@ -19,6 +20,15 @@ from narrate.config import Settings
 from narrate.store import Store
 with Store(Settings.from_environment()) as store, store.leases.hold("book"):
     print("held", flush=True)
+    sys.stdin.read()
+"""
+
+LEAD = """
+import sys
+from narrate.config import Settings
+from narrate.store import Store
+with Store(Settings.from_environment()) as store, store.leases.lead("book") as lease:
+    print("leads" if lease else "beside", flush=True)
     sys.stdin.read()
 """
 
@@ -48,35 +58,59 @@ def test_a_second_run_is_refused_and_told_who_holds_the_book(
 
 def test_another_book_is_free(open_store: OpenStore, other_run) -> None:
     with open_store() as store, store.leases.hold("other"):
-        assert store.holder("other")
+        assert store.leases.holder("other")
 
 
 def test_a_killed_run_loses_its_lease_at_once(open_store: OpenStore, other_run) -> None:
     other_run.kill()
     other_run.wait()
     with open_store() as store:
-        assert store.holder("book") is None
+        assert store.leases.holder("book") is None
         with store.leases.hold("book"):
-            assert store.holder("book")
+            assert store.leases.holder("book")
 
 
-def test_a_run_that_ends_gives_its_lease_back(open_store: OpenStore, other_run) -> None:
-    other_run.communicate("")
+def test_a_run_that_ends_leaves_nothing_of_its_own_behind(open_store: OpenStore, other_run) -> None:
+    other_run.communicate("", timeout=30)
     with open_store() as store, store.database.reading() as session:
         assert session.get(LeaseRow, "book") is None
+        assert session.scalars(select(WorkerRow)).all() == []
 
 
 def test_a_lease_of_another_host_holds_until_it_expires(open_store: OpenStore) -> None:
-    with open_store() as store:
-        row = {"owner": "x", "host": "elsewhere", "pid": 1, "started": 0.0}
+    def elsewhere(expires_s: int) -> None:
         with store.database.session() as session:
-            session.merge(LeaseRow(book_id="book", expires_at=time.time() + 60, **row))
+            row = {"id": "x", "book_id": "book", "host": "elsewhere", "pid": 1, "started": 0.0}
+            session.merge(WorkerRow(expires_at=time.time() + expires_s, **row))
+            session.flush()
+            session.merge(LeaseRow(book_id="book", worker_id="x"))
+
+    with open_store() as store:
+        elsewhere(60)
         with pytest.raises(BusyError, match="elsewhere"):
             store.leases.hold("book").__enter__()
-        with store.database.session() as session:
-            session.merge(LeaseRow(book_id="book", expires_at=time.time() - 1, **row))
+        with store.leases.lead("book") as lease:
+            assert lease is None
+        elsewhere(-1)
         with store.leases.hold("book"):
-            pass
+            assert store.leases.holder("book") != "process 1 on elsewhere"
+
+
+def test_of_many_that_start_at_once_one_leads(environment: dict[str, str]) -> None:
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", LEAD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        for _ in range(5)
+    ]
+    said = [run.stdout.readline() for run in runs if run.stdout]
+    for run in runs:
+        run.communicate("", timeout=60)
+    assert sorted(said) == ["beside\n"] * 4 + ["leads\n"]
 
 
 def test_within_one_process_the_book_may_be_taken_twice(open_store: OpenStore) -> None:
@@ -84,8 +118,8 @@ def test_within_one_process_the_book_may_be_taken_twice(open_store: OpenStore) -
         with store.leases.hold("book") as outer:
             with again.leases.hold("book") as inner:
                 assert inner is outer
-            assert store.holder("book")
-        assert store.holder("book") is None
+            assert store.leases.holder("book")
+        assert store.leases.holder("book") is None
 
 
 def test_a_failure_tells_everyone_on_the_book_to_stop(open_store: OpenStore) -> None:

@@ -23,17 +23,21 @@ def test_a_take_comes_back_as_it_was_stored(store: Store) -> None:
     assert stored.duration_s == pytest.approx(0.2)
 
 
-def test_storing_a_take_again_replaces_it(store: Store) -> None:
-    store.takes.add([new_take("ab" * 32)])
-    store.takes.add([new_take("ab" * 32, b"other")])
-    assert store.takes.get(["ab" * 32])["ab" * 32].audio_path.read_bytes() == b"other"
+def test_the_first_of_two_recordings_of_a_take_stays_and_the_late_one_leaves_no_file(
+    store: Store,
+) -> None:
+    (first,) = store.takes.add([new_take("ab" * 32)])
+    (late,) = store.takes.add([new_take("ab" * 32, b"other")])
+    assert late == first
+    assert first.audio_path.read_bytes() == b"sound" * 100
     assert not store.takes.damaged(["ab" * 32], thorough=True)
+    assert store.takes.unused().files == ()
 
 
 def test_no_temporary_file_is_left_behind(store: Store) -> None:
-    store.takes.add([new_take(f"{n:064x}") for n in range(20)])
-    names = [path.name for path in store.takes.folder.rglob("*") if path.is_file()]
-    assert sorted(names) == [f"{n:064x}.flac" for n in range(20)]
+    stored = store.takes.add([new_take(f"{n:064x}") for n in range(20)])
+    files = {path for path in store.takes.folder.rglob("*") if path.is_file()}
+    assert files == {take.audio_path for take in stored}
 
 
 @pytest.mark.parametrize("thorough", [False, True])

@@ -1,0 +1,90 @@
+"""Who speaks which chunk: claims on takes, so that no two processes ever speak the same words.
+
+A claim is on a take's key, not on a place in a book: two books that say the same words share the
+take, and so the claim. It ends when the take is stored and judged, or with the process that made
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import delete, exists, func, select
+
+from narrate.store.database import Database
+from narrate.store.leases import Lease, Leases
+from narrate.store.records import Claimed
+from narrate.store.schema import ChunkRow, ClaimRow, TakeRow, WorkerRow
+
+__all__ = ["Claims"]
+
+
+class Claims:
+    """Claims on takes that are to be spoken, made in batches: one transaction each."""
+
+    def __init__(self, database: Database, leases: Leases) -> None:
+        self.database = database
+        self.leases = leases
+
+    def take(
+        self, lease: Lease, chapters: Sequence[int], most: int, after: int = 0
+    ) -> list[Claimed]:
+        """Claim up to `most` takes that are missing, in reading order behind a position.
+
+        None means that nothing there is both missing and free; what a process that died had
+        claimed is free. Renews the lease.
+        """
+        self.leases.bury()
+        while True:
+            with self.database.session() as session:
+                self.leases.register(session, lease)
+                query = (
+                    select(ChunkRow.position, ChunkRow.take_key, ChunkRow.attempt, ChunkRow.spoken)
+                    .where(ChunkRow.book_id == lease.book_id, ChunkRow.position > after)
+                    .where(ChunkRow.chapter.in_(list(chapters)))
+                    .where(~exists().where(TakeRow.key == ChunkRow.take_key))
+                    .where(~exists().where(ClaimRow.take_key == ChunkRow.take_key))
+                    .order_by(ChunkRow.position)
+                    .limit(most)
+                )
+                if not self.database.is_sqlite:  # others look further on, instead of waiting
+                    query = query.with_for_update(of=ChunkRow, skip_locked=True)
+                free: dict[str, Claimed] = {}
+                for row in session.execute(query):
+                    free.setdefault(row.take_key, Claimed(*row))
+                if not free:
+                    return []
+                insert = self.database.insert(ClaimRow).values(
+                    [{"take_key": key, "worker_id": lease.worker_id} for key in sorted(free)]
+                )
+                claim = insert.on_conflict_do_nothing(index_elements=["take_key"])
+                won = set(session.scalars(claim.returning(ClaimRow.take_key)))
+                # Between our look and our claim another may have claimed, spoken and stored it.
+                done = set(session.scalars(select(TakeRow.key).where(TakeRow.key.in_(won))))
+                session.execute(delete(ClaimRow).where(ClaimRow.take_key.in_(done)))
+                claimed = [one for key, one in free.items() if key in won - done]
+            if claimed:
+                return claimed
+
+    def end(self, keys: Sequence[str]) -> None:
+        """End the claims on takes that are stored, and of which it is decided what they are."""
+        with self.database.session() as session:
+            session.execute(delete(ClaimRow).where(ClaimRow.take_key.in_(keys)))
+
+    def release(self, lease: Lease) -> None:
+        """Give back all that a process has claimed: what it did not store is free for others."""
+        with self.database.session() as session:
+            session.execute(delete(ClaimRow).where(ClaimRow.worker_id == lease.worker_id))
+
+    def among(self, keys: Iterable[str]) -> set[str]:
+        """Return which of these takes somebody has claimed."""
+        with self.database.reading() as session:
+            return set(keys) & set(session.scalars(select(ClaimRow.take_key)))
+
+    def workers(self, book_id: str) -> int:
+        """Return how many processes are at work on a book, by their rows alone."""
+        with self.database.reading() as session:
+            return (
+                session.scalar(select(func.count(WorkerRow.id)).where(WorkerRow.book_id == book_id))
+                or 0
+            )

@@ -1,0 +1,192 @@
+"""Several processes on one book: each sentence is spoken once, and a death stops nobody else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from narrate import studio
+from narrate.config import Job, Settings
+from narrate.errors import BusyError, UsageError
+from narrate.store import Store
+from tests.conftest import SAMPLE_WORDS
+from tests.speech.speech_server import SpeechServer, serving
+
+from .conftest import run
+
+ROOT = str(Path(__file__).resolve().parents[2])
+
+LEAD = """
+import sys, time
+from narrate.config import Settings
+from narrate.store import Store
+with Store(Settings.from_environment()) as store, store.leases.hold("tale") as lease:
+    [claimed] = store.claims.take(lease, [1, 2], 1)
+    print("leads", flush=True)
+    sys.stdin.readline()
+"""
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Start]:
+    """Start Python in a process of its own; none outlives the test."""
+    started = []
+
+    def begin(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": ROOT},
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait(30)
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
+
+
+@pytest.fixture
+def server() -> Iterator[SpeechServer]:
+    with serving() as running:
+        yield running
+        running.released.set()
+
+
+@pytest.fixture
+def tale(tmp_path: Path) -> Path:
+    path = tmp_path / "tale.md"
+    parts = ["# Ships", "## One", *(f"Ship number {n} came in on the tide." for n in range(40))]
+    parts += ["## Two", *(f"Boat number {n} went out in the night." for n in range(40))]
+    path.write_text("\n\n".join(parts))
+    return path
+
+
+@pytest.fixture
+def preview(tale: Path, tmp_path: Path) -> Job:
+    return Job(str(tale), str(tmp_path / "out"))
+
+
+@pytest.fixture
+def asking(preview: Job, server: SpeechServer, spoken_sample: Path) -> Job:
+    """Let the test see what is spoken, by whichever process."""
+    voice = replace(preview, voice=str(spoken_sample), voice_text=SAMPLE_WORDS)
+    return replace(voice, backend="remote", server=server.url, concurrency=2)
+
+
+def wait_for(happened: Callable[[], object]) -> None:
+    patience = threading.Event()
+    for _ in range(1200):
+        if happened():
+            return
+        patience.wait(0.05)
+    raise AssertionError("it did not happen within a minute")
+
+
+def test_a_worker_speaks_for_the_leader_and_ends_with_the_pipe(
+    store: Store, asking: Job, server: SpeechServer, start: Start
+) -> None:
+    book = studio.plan_book(store, asking)
+    keys = {key for _, key in store.chunks(book.id)}
+    with store.leases.hold(book.id):
+        worker = start("-m", "narrate.studio.worker", book.id)
+        wait_for(lambda: store.takes.known(keys).keys() == keys)
+        assert worker.stdin
+        worker.stdin.close()
+        assert worker.wait(30) == 0
+        assert list(studio.speak(store, book.id, lambda _: None)) == [1, 2]
+    assert Counter(server.texts()) == {chunk.spoken: 1 for chunk, _ in store.chunks(book.id)}
+
+
+def test_two_workers_speak_every_sentence_once_and_the_same_book(
+    store: Store, preview: Job, asking: Job, server: SpeechServer, tmp_path: Path
+) -> None:
+    alone = run(store, replace(preview, out=str(tmp_path / "alone")))
+    together = run(store, replace(preview, workers=2, force=True))
+    assert alone.wav and together.wav
+    assert together.wav.read_bytes() == alone.wav.read_bytes()
+    made = run(store, replace(asking, out=str(tmp_path / "asked"), workers=3))
+    assert made.wav
+    assert Counter(server.texts()) == {chunk.spoken: 1 for chunk, _ in store.chunks(made.book_id)}
+    assert store.claims.workers(made.book_id) == 0
+
+
+def test_what_a_killed_worker_had_claimed_is_spoken_by_the_leader(
+    store: Store, asking: Job, server: SpeechServer, start: Start
+) -> None:
+    book = studio.plan_book(store, asking)
+    chunks = [chunk.spoken for chunk, _ in store.chunks(book.id)]
+
+    def hang(_handler: object, _asked: object) -> None:
+        server.released.wait(60)
+
+    server.script[chunks[2]] = [hang]
+    with store.leases.hold(book.id):
+        worker = start("-m", "narrate.studio.worker", book.id)
+        wait_for(lambda: chunks[2] in server.texts())
+        worker.kill()
+        worker.wait(30)
+        assert list(studio.speak(store, book.id, lambda _: None)) == [1, 2]
+    server.released.set()
+    keys = {key for _, key in store.chunks(book.id)}
+    assert store.takes.known(keys).keys() == keys
+    assert max(Counter(server.texts()).values()) <= 2
+
+
+def test_a_second_run_joins_and_then_finds_nothing_left_to_speak(
+    store: Store, asking: Job, server: SpeechServer, start: Start
+) -> None:
+    book = studio.plan_book(store, asking)
+    keys = [key for _, key in store.chunks(book.id)]
+    leader = start("-c", LEAD)
+    assert leader.stdout and leader.stdout.readline() == "leads\n"
+
+    def end_the_leader() -> None:
+        with Store(settings) as other:
+            wait_for(lambda: len(other.takes.known(keys)) == len(keys) - 1)
+        leader.communicate("go\n", timeout=30)
+
+    settings = Settings.from_environment()
+    watcher = threading.Thread(target=end_the_leader)
+    watcher.start()
+    left = studio.join(store, book.id, replace(asking, force=True), lambda _: None)
+    watcher.join()
+    assert left == asking
+    assert len(server.texts()) >= len(keys) - 1
+    made = run(store, left)
+    assert made.wav
+    assert Counter(server.texts()) == {chunk.spoken: 1 for chunk, _ in store.chunks(book.id)}
+
+
+def test_a_second_run_that_wants_another_voice_is_told_who_is_at_work(
+    store: Store, preview: Job, start: Start
+) -> None:
+    book = studio.plan_book(store, preview)
+    leader = start("-c", LEAD)
+    assert leader.stdout and leader.stdout.readline() == "leads\n"
+    with pytest.raises(BusyError, match=f"otherwise: process {leader.pid}"):
+        studio.join(store, book.id, replace(preview, speed=1.5), lambda _: None)
+
+
+def test_more_workers_than_cards_are_refused(
+    store: Store, preview: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    with pytest.raises(UsageError, match=r"3 workers.*--workers 2"):
+        run(store, replace(preview, workers=3))
