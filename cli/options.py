@@ -114,7 +114,9 @@ Include = Annotated[
 Formats = Annotated[
     str,
     typer.Option(
-        "--format", metavar="NAMES", help="wav, flac, mp3, m4b, opus, or several: mp3,m4b."
+        "--format",
+        metavar="NAMES",
+        help="wav, flac, mp3, m4b, opus, srt, vtt, epub3, w3c, or several: mp3,srt.",
     ),
 ]
 Title = Annotated[

@@ -64,7 +64,7 @@ class Settings:
         return self.home / "takes"
 
 
-FORMATS = ("wav", "flac", "mp3", "m4b", "opus")
+FORMATS = ("wav", "flac", "mp3", "m4b", "opus", "srt", "vtt", "epub3", "w3c")
 """The kinds of files that a book can be made into."""
 
 _PART = re.compile(r"(\d+)(?:-(\d+))?")

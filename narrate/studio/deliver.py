@@ -15,6 +15,12 @@ from narrate.config import Job
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
 from narrate.studio.casting import open_speech
+from narrate.studio.companions import (
+    COMPANIONS,
+    companions,
+    has_companions,
+    make_companions,
+)
 from narrate.studio.covers import given_cover
 from narrate.studio.editions import editions, make, make_all, stale_editions
 from narrate.studio.files import write_whole
@@ -94,6 +100,7 @@ def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) 
             store.put_output(book_id, output)
     make_all(store, book_id, editions(store, book, forms, chapters), stop)
     write_timeline(store, book, chapters)
+    make_companions(store, book, forms, chapters, stop)
     _write_cover(store, book)
     write_report(store, book, chapters)
     _write_manifest(book, titles, chapters)
@@ -133,6 +140,8 @@ def finished(store: Store, job: Job) -> Delivered | None:
     keys = {line.take_key for line in store.outline(book.id, selected)}
     if not chapters.keys() >= set(selected) or store.takes.damaged(keys, thorough=False):
         return None
+    if not has_companions(store, book, job.formats, chapters):
+        return None
     delivered = _delivered(store, book, titles, chapters)
     if len(chapters) == len(titles) and "wav" in job.formats and delivered.wav is None:
         return None
@@ -162,6 +171,8 @@ def _delivered(
     for form in _formats(book):
         if form == "wav":
             files += [whole.path] if whole and current else []
+        elif form in COMPANIONS:
+            files += [one.path for one in companions(store, book, [form], chapters) if one.main]
         else:
             files += [
                 one.path.parent if FORMATS[form].by_chapter else one.path

@@ -1,0 +1,220 @@
+"""The files that go with the audio: subtitles, a read-along book, a manifest for players."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
+
+from narrate.audio.encode import ENCODE_VERSION, Labels, encode
+from narrate.audio.encode import FORMATS as AUDIO
+from narrate.audio.stitch import read_chapter
+from narrate.audio.tags import tags_of
+from narrate.audio.whole import appearing
+from narrate.core import canonical_digest
+from narrate.store import Book, Output, Store
+from narrate.studio.editions import editions
+from narrate.studio.files import write_whole
+from narrate.studio.timeline import timeline
+from narrate.sync import captions, epub3
+from narrate.sync.w3c import Track, manifest
+
+__all__ = [
+    "COMPANIONS",
+    "COMPANION_VERSION",
+    "Companion",
+    "companions",
+    "has_companions",
+    "make_companions",
+]
+
+COMPANION_VERSION = 1
+"""Raised by hand when the same chapters would give other files."""
+SYNTHETIC = "synthetic voice"
+
+_Chapters = Mapping[int, Output]
+_Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """One file: `number` is its chapter, 0 the whole book; `main` is what a run names at its end.
+
+    `forms` are the audio formats that it goes with.
+    """
+
+    form: str
+    kind: str
+    number: int
+    path: Path
+    inputs: str
+    main: bool
+    forms: tuple[str, ...] = ()
+
+
+def companions(
+    store: Store, book: Book, forms: Sequence[str], chapters: _Chapters
+) -> list[Companion]:
+    """Return the files of these formats that can be made of the finished chapters."""
+    whole = len(chapters) == len(store.chapter_titles(book.id))
+    # What the document says in other words but reads alike shows in no chapter's inputs.
+    text = [book.plan_digest, asdict(book.metadata), COMPANION_VERSION]
+    found: list[Companion] = []
+    for form in forms:
+        if form in captions.FORMATS:
+            for folder in _folders(forms):
+                for number, chapter in sorted(chapters.items()):
+                    path = book.folder / folder / f"{chapter.path.stem}.{form}"
+                    inputs = canonical_digest([form, text, chapter.inputs])
+                    found.append(Companion(form, f"{form}.{folder}", number, path, inputs, False))
+        if form in COMPANIONS and whole:
+            name = COMPANIONS[form].format(book.folder.name)
+            audio = tuple(one for one in forms if one in AUDIO)
+            cover = store.cover(book.id)
+            drawn = uuid.uuid5(uuid.NAMESPACE_URL, cover.data.hex()).hex if cover else ""
+            every = [chapters[number].inputs for number in sorted(chapters)]
+            inputs = canonical_digest([form, text, every, audio, drawn, ENCODE_VERSION])
+            found.append(Companion(form, form, 0, book.folder / name, inputs, True, audio))
+    return found
+
+
+def has_companions(store: Store, book: Book, forms: Sequence[str], chapters: _Chapters) -> bool:
+    """Whether every one of these files is there as it should be."""
+    made = store.outputs(book.id)
+    return all(_is_current(one, made) for one in companions(store, book, forms, chapters))
+
+
+def make_companions(
+    store: Store, book: Book, forms: Sequence[str], chapters: _Chapters, stop: _Stop | None = None
+) -> None:
+    """Make what is missing, and remove what no longer goes with the book."""
+    wanted = companions(store, book, forms, chapters)
+    _remove_stale(store, book, chapters)
+    made = store.outputs(book.id)
+    for one in wanted:
+        if _is_current(one, made):
+            continue
+        _MAKERS[one.form](store, book, chapters, one, stop)
+        old = store.drop_output(book.id, one.kind, one.number)
+        if old and old != one.path:
+            old.unlink(missing_ok=True)
+        store.put_output(book.id, Output(one.kind, one.number, one.path, one.inputs, 0, 1))
+
+
+def _is_current(one: Companion, made: Mapping[tuple[str, int], Output]) -> bool:
+    known = made.get((one.kind, one.number))
+    return bool(known and known.inputs == one.inputs and known.path == one.path)
+
+
+def _folders(forms: Iterable[str]) -> list[str]:
+    """Return where chapters lie that subtitles can stand beside."""
+    named = [form for form in forms if form in AUDIO and AUDIO[form].by_chapter]
+    return named or ["chapters"]
+
+
+def _remove_stale(store: Store, book: Book, chapters: _Chapters) -> None:
+    """Remove files of chapters or of a whole that are no more."""
+    whole = len(chapters) == len(store.chapter_titles(book.id))
+    made = store.outputs(book.id)
+    for kind, number in store.output_keys(book.id):
+        if kind.partition(".")[0] not in COMPANIONS:
+            continue
+        if not (number in chapters if number else whole):
+            store.drop_output(book.id, kind, number)
+            if (kind, number) in made:
+                made[kind, number].path.unlink(missing_ok=True)
+
+
+def _captions(
+    store: Store, book: Book, chapters: _Chapters, one: Companion, _: _Stop | None
+) -> None:
+    wanted = {one.number: chapters[one.number]} if one.number else chapters
+    cues = captions.book_cues(timeline(store, book, wanted))
+    write_whole(one.path, captions.FORMATS[one.form](cues).encode("utf-8"))
+
+
+def _epub(
+    store: Store, book: Book, chapters: _Chapters, one: Companion, stop: _Stop | None
+) -> None:
+    labels = epub3.Labels(
+        book.metadata, _identifier(book), _now(), _narrator(book), store.cover(book.id)
+    )
+    with tempfile.TemporaryDirectory(prefix="narrate-") as folder:
+        sounds = _sounds(store, book, chapters, one, Path(folder), stop)
+        with appearing(one.path) as beside:
+            epub3.write_epub(beside, labels, list(timeline(store, book, chapters)), sounds)
+
+
+def _sounds(
+    store: Store,
+    book: Book,
+    chapters: _Chapters,
+    one: Companion,
+    folder: Path,
+    stop: _Stop | None,
+) -> dict[int, tuple[Path, str]]:
+    """Return each chapter's sound: the MP3 that is there, else AAC that is made for the book."""
+    known = editions(store, book, ["mp3"] if "mp3" in one.forms else [], chapters)
+    sounds = {edition.number: (edition.path, "audio/mpeg") for edition in known if not edition.span}
+    for number, chapter in chapters.items():
+        if number not in sounds:
+            path = folder / f"{number}.m4a"
+            blocks = read_chapter(chapter.path, chapter.rate_hz, stop)
+            encode("m4b", blocks, chapter.rate_hz, path, Labels(tags_of(book.metadata)))
+            sounds[number] = path, "audio/mp4"
+    return sounds
+
+
+def _manifest(
+    store: Store, book: Book, chapters: _Chapters, one: Companion, _: _Stop | None
+) -> None:
+    titles = store.chapter_titles(book.id)
+    form = next((name for name in ("mp3", "flac") if name in one.forms), "")
+    parts = [
+        (edition.path, f"audio/{'mpeg' if form == 'mp3' else 'flac'}", edition.number,
+         edition.samples / chapters[edition.number].rate_hz)
+        for edition in editions(store, book, [form] if form else [], chapters)
+    ] or [
+        (output.path, "audio/wav", number, output.duration_s)
+        for number, output in sorted(chapters.items())
+    ]  # fmt: skip
+    tracks = [
+        Track(
+            quote(os.path.relpath(path, book.folder).replace(os.sep, "/")),
+            kind,
+            titles[number - 1] or f"{number}",
+            duration_s,
+        )
+        for path, kind, number, duration_s in parts
+    ]
+    cover = store.cover(book.id)
+    picture = (f"cover{cover.suffix}", cover.media_type) if cover else None
+    values = manifest(book.metadata, _identifier(book), _now(), _narrator(book), tracks, picture)
+    write_whole(one.path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+
+
+def _identifier(book: Book) -> str:
+    """Return a URN that stays the same for a document and a book's name."""
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{book.id} {book.source_sha256}')}"
+
+
+def _narrator(book: Book) -> str:
+    return book.metadata.narrator or SYNTHETIC
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+COMPANIONS: Mapping[str, str] = MappingProxyType(
+    {"srt": "{}.srt", "vtt": "{}.vtt", "epub3": "{}.epub", "w3c": "publication.json"}
+)
+"""Each format, and the name of its file for the whole book."""
+_MAKERS = MappingProxyType({"srt": _captions, "vtt": _captions, "epub3": _epub, "w3c": _manifest})
