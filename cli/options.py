@@ -21,6 +21,7 @@ __all__ = [
     "Formats",
     "FramesPerCharacter",
     "Include",
+    "Master",
     "Model",
     "Narrator",
     "Series",
@@ -118,6 +119,9 @@ Formats = Annotated[
         metavar="NAMES",
         help="wav, flac, mp3, m4b, opus, srt, vtt, epub3, w3c, or several: mp3,srt.",
     ),
+]
+Master = Annotated[
+    str, typer.Option("--master", metavar="NAME", help="Levels: acx, podcast or none.")
 ]
 Title = Annotated[
     str | None, typer.Option("--title", metavar="WORDS", help="The book's title, as tags have it.")

@@ -46,6 +46,7 @@ def narrate_book(
     max_chars: int = 300,
     include: str | None = None,
     format: str = "wav",
+    master: str = "acx",
     title: str | None = None,
     author: str | None = None,
     narrator: str | None = None,

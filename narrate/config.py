@@ -23,7 +23,7 @@ import platformdirs
 
 from narrate.errors import UsageError
 
-__all__ = ["FORMATS", "Job", "Selection", "Settings"]
+__all__ = ["FORMATS", "MASTERS", "Job", "Selection", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ class Settings:
 
 FORMATS = ("wav", "flac", "mp3", "m4b", "opus", "srt", "vtt", "epub3", "w3c")
 """The kinds of files that a book can be made into."""
+
+MASTERS = ("acx", "podcast", "none")
+"""The levels that chapters can be brought to."""
 
 _PART = re.compile(r"(\d+)(?:-(\d+))?")
 
@@ -140,6 +143,7 @@ class Job:
     max_chars: int = 300
     include: str | None = None
     format: str = "wav"
+    master: str = "acx"
     title: str | None = None
     author: str | None = None
     narrator: str | None = None
@@ -155,6 +159,11 @@ class Job:
     def __post_init__(self) -> None:
         Selection.parse(self.chapters)
         self.formats  # noqa: B018 - refuses what is no format
+        if self.master not in MASTERS:
+            raise UsageError(
+                f"--master does not know {self.master!r}",
+                remedy=f"name one of {', '.join(MASTERS)}",
+            )
         if not 0.5 <= self.speed <= 2.0:
             raise UsageError(f"--speed {self.speed} is out of range", remedy="use 0.5 to 2.0")
         if self.attempts < 1:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from narrate.audio.wav import output_error
 from narrate.audio.whole import appearing
 from narrate.errors import NarrateError, OutputError
 
-__all__ = ["INSTALL", "decode", "describe", "encode", "encoders", "program", "require"]
+__all__ = ["INSTALL", "decode", "describe", "encode", "encoders", "loudness", "program", "require"]
 
 INSTALL = (
     "install ffmpeg (such as `apt install ffmpeg`) or `pip install imageio-ffmpeg`; "
@@ -98,8 +99,8 @@ def encode(
     for path in inputs:
         command += ["-i", _name(path)]
     with appearing(out) as beside:
-        said = _feed([*command, *options, _name(beside)], blocks)
-        if said:
+        failed, said = _feed([*command, *options, _name(beside)], blocks)
+        if failed:
             raise _failure(said, out)
 
 
@@ -134,6 +135,17 @@ def decode(path: Path, rate_hz: int) -> Iterator[NDArray[np.float32]]:
             )
 
 
+def loudness(blocks: Iterable[NDArray[np.float32]], rate_hz: int) -> float:
+    """Measure the integrated loudness of mono samples in LUFS (EBU R 128, by its ebur128)."""
+    command = [require("measuring loudness"), "-hide_banner", "-nostats", "-f", "f32le"]
+    command += ["-ar", str(rate_hz), "-ac", "1", "-i", "pipe:0", "-af", "ebur128=framelog=verbose"]
+    failed, words = _feed([*command, "-f", "null", "-"], blocks, "<f4")
+    found = re.findall(r"I:\s+(-?[\d.]+|-inf) LUFS", words)
+    if failed or not found:
+        raise OutputError(f"ffmpeg measured no loudness: {words}", remedy=INSTALL)
+    return float(found[-1])
+
+
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
@@ -145,14 +157,18 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
         ) from error
 
 
-def _feed(command: Sequence[str], blocks: Iterable[NDArray[np.int16]] | None) -> str:
-    """Run a command on the blocks; returns why it failed, or nothing."""
+def _feed(
+    command: Sequence[str],
+    blocks: Iterable[NDArray[Any]] | None,
+    dtype: str = "<i2",
+) -> tuple[bool, str]:
+    """Run a command on the blocks; returns whether it failed, and what it said."""
     stdin = subprocess.DEVNULL if blocks is None else subprocess.PIPE
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=said)
         try:
             with contextlib.suppress(BrokenPipeError):  # it has given up, and says why
-                _pour(blocks or (), process.stdin)
+                _pour(() if blocks is None else blocks, process.stdin, dtype)
             process.wait()
         finally:
             process.kill()
@@ -161,15 +177,15 @@ def _feed(command: Sequence[str], blocks: Iterable[NDArray[np.int16]] | None) ->
         words = _words(said.read())
         # NOTE: a muxer that cannot write its last bytes can still end with 0
         lost = _FULL in words or _QUOTA in words
-        return words or f"exit code {process.returncode}" if process.returncode or lost else ""
+        return bool(process.returncode) or lost, words or f"exit code {process.returncode}"
 
 
-def _pour(blocks: Iterable[NDArray[np.int16]], pipe: IO[bytes] | None) -> None:
+def _pour(blocks: Iterable[NDArray[Any]], pipe: IO[bytes] | None, dtype: str) -> None:
     if pipe is None:
         return
     try:
         for block in blocks:
-            pipe.write(np.ascontiguousarray(block, dtype="<i2").data)
+            pipe.write(np.ascontiguousarray(block, dtype=dtype).data)
     finally:
         pipe.close()
 

@@ -1,11 +1,12 @@
 """From takes to chapters, and from chapters to a book: streams, whatever the length.
 
-take -> trim -> fades -> + room tone -> one resampler -> gain -> dither -> 16 bits -> file. What is
-held in memory is one take, and two numbers a part.
+take -> trim -> clicks -> fades -> gain -> + room tone -> one resampler -> limiter -> dither -> 16
+bits -> file. What is held in memory is one take, and two numbers a part.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from narrate.audio import ffmpeg
+from narrate.audio.clicks import find_clicks, mend_clicks
 from narrate.audio.edges import fade_edges, trim_edges
+from narrate.audio.limiter import Limiter
+from narrate.audio.mastering import Level, Master, Mastered, gain_of
 from narrate.audio.pcm import Quantiser
 from narrate.audio.resample import Resampler, resample
 from narrate.audio.room import RoomTone
@@ -31,6 +36,8 @@ __all__ = [
     "Stitched",
     "StoppedError",
     "join_book",
+    "master_chapter",
+    "measure",
     "read_chapter",
     "stitch_chapter",
 ]
@@ -39,6 +46,10 @@ CHAPTER_RATE_HZ = 44_100
 STITCH_VERSION = 2
 """Raised by hand when stitching changes what the same takes and pauses give."""
 
+HEAD_S = 0.75
+"""Room tone before a chapter's first word; shops ask for 0.5 to 1 s."""
+
+_EDGE_S = 0.03  # of a take, where it was cut
 _JOIN_BLOCK_SAMPLES = 1 << 20
 
 
@@ -70,6 +81,7 @@ class Stitched:
     rate_hz: int
     starts: tuple[int, ...]
     ends: tuple[int, ...]
+    mastered: Mastered
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +98,9 @@ class ChapterStream:
     """Iterate to get a chapter in float32 blocks at `rate_hz`; several writers can share them.
 
     The takes' rate is the first take's; one that differs is brought to it. `starts` and `ends` (in
-    output samples) grow as the parts go by. Room tone lies under everything, not in the pauses
-    alone: a floor that comes and goes is heard, and speech synthesis leaves zeros inside too.
+    output samples) grow as the parts go by. `gain` (linear) is the speech's alone. Room tone of one
+    level lies under everything, not in the pauses alone: a floor that comes and goes is heard, and
+    speech synthesis leaves zeros inside too. `head_s` of it comes before the first part.
     """
 
     def __init__(
@@ -96,12 +109,16 @@ class ChapterStream:
         *,
         rate_hz: int = CHAPTER_RATE_HZ,
         seed: int,
+        gain: float = 1.0,
+        head_s: float = 0.0,
         stop: Callable[[], bool] | None = None,
     ) -> None:
         self.rate_hz = rate_hz
         self.starts: list[int] = []
         self.ends: list[int] = []
+        self.clicks_mended = 0
         self._parts, self._seed, self._stop = parts, seed, stop
+        self._gain, self._head_s = np.float32(gain), head_s
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Blocks of any length; raises `DamagedTakeError`, and `StoppedError` once `stop()`."""
@@ -114,9 +131,12 @@ class ChapterStream:
                 take_hz = rate_hz
                 room = RoomTone(take_hz, self._seed)
                 resampler = Resampler(take_hz, self.rate_hz)
-            speech = _prepared(samples, rate_hz, take_hz)
+                written = round(self._head_s * take_hz)
+                yield resampler.feed(room.read(written))
+            speech, clicks = _prepared(samples, rate_hz, take_hz)
+            self.clicks_mended += clicks
             block = room.read(len(speech) + round(part.pause_after_s * take_hz))
-            block[: len(speech)] += speech
+            block[: len(speech)] += speech * self._gain
             self.starts.append(self._position(written, take_hz))
             self.ends.append(self._position(written + len(speech), take_hz))
             written += len(block)
@@ -128,8 +148,44 @@ class ChapterStream:
         return (take_samples * self.rate_hz + take_hz // 2) // take_hz
 
 
-def _prepared(samples: NDArray[np.float32], rate_hz: int, take_hz: int) -> NDArray[np.float32]:
-    return resample(fade_edges(trim_edges(samples, rate_hz), rate_hz), rate_hz, take_hz)
+def _prepared(
+    samples: NDArray[np.float32], rate_hz: int, take_hz: int
+) -> tuple[NDArray[np.float32], int]:
+    """A take as it is joined, and how many clicks were mended where it was cut."""
+    trimmed, clicks = trim_edges(samples, rate_hz), 0
+    edge = round(_EDGE_S * rate_hz)
+    for part in (slice(0, edge), slice(max(edge, len(trimmed) - edge), len(trimmed))):
+        places = find_clicks(trimmed[part], rate_hz)
+        if places:
+            trimmed = trimmed.copy() if not clicks else trimmed
+            trimmed[part] = mend_clicks(trimmed[part], rate_hz, places)
+            clicks += len(places)
+    return resample(fade_edges(trimmed, rate_hz), rate_hz, take_hz), clicks
+
+
+def measure(
+    parts: Iterable[Part],
+    *,
+    head_s: float = 0.0,
+    with_loudness: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> Level:
+    """Measure a chapter before it is made; only for its loudness is it put together once more."""
+    parts = list(parts)
+    energy_s, speech_s, pauses_s = 0.0, 0.0, head_s
+    for part in parts:
+        if stop is not None and stop():
+            raise StoppedError("stopped while measuring", where=str(part.audio_path))
+        samples, rate_hz = decode_take(part.audio_path, part.sha256)
+        speech = fade_edges(trim_edges(samples, rate_hz), rate_hz)
+        energy_s += float(np.dot(speech, speech)) / rate_hz
+        speech_s += len(speech) / rate_hz
+        pauses_s += part.pause_after_s
+    loud = None
+    if with_loudness:
+        stream = ChapterStream(parts, seed=0, head_s=head_s, stop=stop)
+        loud = ffmpeg.loudness(stream, stream.rate_hz)
+    return Level(energy_s, speech_s, speech_s + pauses_s, loud)
 
 
 def stitch_chapter(
@@ -139,22 +195,55 @@ def stitch_chapter(
     rate_hz: int = CHAPTER_RATE_HZ,
     seed: int,
     gain: float = 1.0,
+    ceiling_dbtp: float | None = None,
+    head_s: float = 0.0,
     stop: Callable[[], bool] | None = None,
     limit_bytes: int = RIFF_LIMIT_BYTES,
 ) -> Stitched:
     """Write one chapter as a 16-bit mono WAV; the same parts and seed give the same bytes.
 
-    `gain` is linear; `stop` is asked before each take. Raises `DamagedTakeError` (speak it again),
-    `StoppedError`, `StorageError`, `OutputError`; then nothing under `out` has changed.
+    `gain` is linear and true peaks are held under the ceiling, where there is one; `stop` is asked
+    before each take. Raises `DamagedTakeError` (speak it again), `StoppedError`, `StorageError`,
+    `OutputError`; then nothing under `out` has changed.
     """
-    stream = ChapterStream(parts, rate_hz=rate_hz, seed=seed, stop=stop)
+    stream = ChapterStream(parts, rate_hz=rate_hz, seed=seed, gain=gain, head_s=head_s, stop=stop)
     quantise = Quantiser(seed)
+    limiter = None if ceiling_dbtp is None else Limiter(10 ** (ceiling_dbtp / 20), rate_hz)
     with WavWriter(out, rate_hz, limit_bytes=limit_bytes) as wav:
         for block in stream:
-            wav.write(quantise(block, gain))
-        if not wav.samples:
+            wav.write(quantise(limiter.feed(block) if limiter else block))
+        if limiter:
+            wav.write(quantise(limiter.flush()))
+        if not stream.starts:
             raise ValueError("a chapter needs at least one part")
-    return Stitched(out, wav.samples, rate_hz, tuple(stream.starts), tuple(stream.ends))
+    mastered = Mastered(
+        gain_db=round(20 * math.log10(gain), 3),
+        limited_db=round(limiter.deepest_db, 3) if limiter else 0.0,
+        limited_s=round(limiter.limited_samples / rate_hz, 3) if limiter else 0.0,
+        clicks_mended=stream.clicks_mended,
+    )
+    places = (tuple(stream.starts), tuple(stream.ends))
+    return Stitched(out, wav.samples, rate_hz, *places, mastered)
+
+
+def master_chapter(
+    parts: Iterable[Part],
+    out: Path,
+    master: Master | None,
+    *,
+    seed: int,
+    stop: Callable[[], bool] | None = None,
+) -> Stitched:
+    """Measure a chapter, then write it at the level that is wanted, with room tone at its head."""
+    parts = list(parts)
+    if master is None:
+        return stitch_chapter(parts, out, seed=seed, head_s=HEAD_S, stop=stop)
+    wants_loudness = master.loudness_lufs is not None
+    level = measure(parts, head_s=HEAD_S, with_loudness=wants_loudness, stop=stop)
+    gain, ceiling = gain_of(master, level), master.ceiling_dbtp
+    return stitch_chapter(
+        parts, out, seed=seed, gain=gain, ceiling_dbtp=ceiling, head_s=HEAD_S, stop=stop
+    )
 
 
 def join_book(

@@ -104,6 +104,8 @@ class WavWriter:
 
     def write(self, samples: NDArray[np.int16]) -> None:
         """Append mono samples."""
+        if not len(samples):
+            return
         try:
             if not self.samples:
                 self._file.write(bytes(_HEADER_BYTES))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class Output:
     """A finished file of a book; `inputs` is the digest of all that went into it.
 
     `marks` of a chapter: where each chunk's speech starts and ends in it, in samples.
+    `facts`: what was found out when it was made.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class Output:
     samples: int
     rate_hz: int
     marks: tuple[tuple[int, int], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float:

@@ -134,6 +134,7 @@ class OutputRow(Base):
     samples: Mapped[int]
     rate_hz: Mapped[int]
     marks: Mapped[list[list[int]]]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class CoverRow(Base):

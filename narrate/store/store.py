@@ -234,6 +234,7 @@ class Store:
                     samples=output.samples,
                     rate_hz=output.rate_hz,
                     marks=[list(mark) for mark in output.marks],
+                    facts=dict(output.facts),
                 )
             )
 
@@ -337,7 +338,8 @@ def _chunk_values(book_id: str, chunk: Chunk, key: str, attempt: int) -> dict[st
 def _output(row: OutputRow) -> Output:
     marks = tuple((start, end) for start, end in row.marks)
     path = Path(row.path)
-    return Output(row.kind, row.number, path, row.inputs, row.samples, row.rate_hz, marks)
+    lengths = (row.samples, row.rate_hz)
+    return Output(row.kind, row.number, path, row.inputs, *lengths, marks, row.facts)
 
 
 def _is_intact(row: OutputRow) -> bool:

@@ -27,7 +27,7 @@ from narrate.studio.files import write_whole
 from narrate.studio.identity import speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.report import write_report
-from narrate.studio.stitch import CHAPTER, finished_chapters
+from narrate.studio.stitch import CHAPTER, finished_chapters, master_of
 from narrate.studio.timeline import TIMELINE, write_timeline
 
 __all__ = ["Delivered", "deliver", "encode_chapter", "finished"]
@@ -135,7 +135,7 @@ def finished(store: Store, job: Job) -> Delivered | None:
     if book.speech_digest != speech_digest(backend, voice):
         return None
     titles = store.chapter_titles(book.id)
-    chapters = finished_chapters(store, book.id)
+    chapters = finished_chapters(store, book.id, job.master)
     selected = job.selection.of(len(titles))
     keys = {line.take_key for line in store.outline(book.id, selected)}
     if not chapters.keys() >= set(selected) or store.takes.damaged(keys, thorough=False):
@@ -232,6 +232,7 @@ def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) 
         "source": str(book.source_path),
         "made_by": "narrate",
         **asdict(book.metadata),
+        "master": master_of(book),
         "timeline": TIMELINE,
         "chapters": [
             {
@@ -239,6 +240,7 @@ def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) 
                 "title": titles[number - 1],
                 "file": os.path.relpath(output.path, book.folder),
                 "duration_s": round(output.duration_s, 3),
+                "mastering": dict(output.facts),
             }
             for number, output in sorted(chapters.items())
         ],

@@ -16,13 +16,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from narrate.audio.encode import ENCODE_VERSION, FORMATS, Labels, encode, relabel
+from narrate.audio import ffmpeg
+from narrate.audio.encode import ENCODE_VERSION, FORMATS, Labels, check_encoders, encode, relabel
+from narrate.audio.mastering import MASTERS
 from narrate.audio.stitch import read_chapter
 from narrate.audio.tags import Mark, tags_of
+from narrate.config import Job
 from narrate.core import Cover, canonical_digest
 from narrate.store import Book, Output, Store
 
-__all__ = ["Edition", "editions", "make", "make_all", "stale_editions"]
+__all__ = ["Edition", "check_programs", "editions", "make", "make_all", "stale_editions"]
 
 AT_ONCE = 2
 """Encoders side by side; each keeps one core busy."""
@@ -60,6 +63,17 @@ class Edition:
     def inputs(self) -> str:
         """Identity of the file: its sound and its labels."""
         return f"{self.sound}.{canonical_digest(_label_values(self.labels))}"
+
+
+def check_programs(job: Job) -> None:
+    """Raise the OutputError now that the end of the run would bring: ffmpeg is needed, or more."""
+    audio = [name for name in job.formats if name in FORMATS]
+    if "epub3" in job.formats and "mp3" not in job.formats:
+        audio.append("m4b")  # a read-along book takes MP3 if it is there
+    check_encoders(audio)
+    master = MASTERS[job.master]
+    if master and master.loudness_lufs is not None:
+        ffmpeg.require(f"--master {job.master}")
 
 
 def editions(

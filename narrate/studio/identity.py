@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from narrate import text
+from narrate.audio.mastering import MASTERS
 from narrate.audio.stitch import STITCH_VERSION
 from narrate.config import Job, Settings
 from narrate.core import Voice, canonical_digest, take_key
@@ -76,8 +77,13 @@ def keys_of(
     ]
 
 
-def chapter_inputs(parts: Iterable[tuple[str, float]]) -> str:
-    """Identity of a chapter's WAV: each take's SHA-256 and pause, in order, and our own code."""
+def chapter_inputs(parts: Iterable[tuple[str, float]], master: str) -> str:
+    """Identity of a chapter's WAV: each take's SHA-256 and pause, its levels, and our own code."""
+    target = MASTERS[master]
     return canonical_digest(
-        {"version": STITCH_VERSION, "parts": [[sha256, pause_s] for sha256, pause_s in parts]}
+        {
+            "version": STITCH_VERSION,
+            "master": None if target is None else dataclasses.asdict(target),
+            "parts": [[sha256, pause_s] for sha256, pause_s in parts],
+        }
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from narrate import text
-from narrate.audio.encode import FORMATS, check_encoders
 from narrate.config import Job
 from narrate.core import Chunk, Document, Skipped, Take, Voice
 from narrate.errors import InputError, OutputError
@@ -19,6 +18,7 @@ from narrate.speech.backend import Backend
 from narrate.store import Book, Store
 from narrate.studio.casting import open_speech
 from narrate.studio.covers import given_cover, own_cover
+from narrate.studio.editions import check_programs
 from narrate.studio.identity import (
     check_language,
     keys_of,
@@ -165,7 +165,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
     opened = opened or find_book(store, job)
     book, document = opened.book, opened.document
     cover = given_cover(job)
-    check_encoders(_audio_of(job.formats))
+    check_programs(job)
     _check_folder(book, force=job.force)
     backend, voice = open_speech(job)
     with closing(backend):
@@ -221,7 +221,7 @@ def survey(store: Store, job: Job) -> Survey:
     opened = find_book(store, job)
     book, document = opened.book, opened.document
     given_cover(job)
-    check_encoders(_audio_of(job.formats))
+    check_programs(job)
     backend, voice = open_speech(job, download=False)
     with closing(backend):
         if document is not None:
@@ -269,9 +269,3 @@ def skipped_by_reason(skipped: Sequence[Skipped]) -> dict[str, int]:
     for part in skipped:
         counts[part.reason] += part.span.end - part.span.start
     return dict(counts)
-
-
-def _audio_of(forms: Sequence[str]) -> list[str]:
-    """Return the formats that have to be encoded; a read-along book takes MP3 if it is there."""
-    audio = [name for name in forms if name in FORMATS]
-    return [*audio, "m4b"] if "epub3" in forms and "mp3" not in forms else audio

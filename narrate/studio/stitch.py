@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from slugify import slugify
 
-from narrate.audio.stitch import Part, stitch_chapter
+from narrate.audio.mastering import MASTERS
+from narrate.audio.stitch import Part, master_chapter
 from narrate.audio.takes import DamagedTakeError
+from narrate.config import Job
 from narrate.errors import StorageError
 from narrate.store import Book, Output, Store
 from narrate.studio.identity import chapter_inputs
@@ -31,12 +34,13 @@ def stitch(
     book = require_book(store, book_id)
     path = _path(book, store.chapter_titles(book_id), chapter)
     parts = _parts(store, book_id, chapter)
-    inputs = chapter_inputs((str(part.sha256), part.pause_after_s) for part in parts)
+    master = master_of(book)
+    inputs = chapter_inputs(((str(part.sha256), part.pause_after_s) for part in parts), master)
     known = store.outputs(book_id).get((CHAPTER, chapter))
     if known and known.inputs == inputs and known.path == path:
         return known
     try:
-        made = stitch_chapter(parts, path, seed=int(inputs[:8], 16), stop=stop)
+        made = master_chapter(parts, path, MASTERS[master], seed=int(inputs[:8], 16), stop=stop)
     except DamagedTakeError as error:
         key = error.path.stem.partition("-")[0]
         store.takes.drop([key])
@@ -49,15 +53,20 @@ def stitch(
     if old and old != path:
         old.unlink(missing_ok=True)
     marks = tuple(zip(made.starts, made.ends, strict=True))
-    output = Output(CHAPTER, chapter, path, inputs, made.samples, made.rate_hz, marks)
+    facts = asdict(made.mastered)
+    output = Output(CHAPTER, chapter, path, inputs, made.samples, made.rate_hz, marks, facts)
     store.put_output(book_id, output)
     return output
 
 
-def finished_chapters(store: Store, book_id: str) -> dict[int, Output]:
-    """Return the chapters whose WAV is on the disk and was made from what is planned now."""
+def finished_chapters(store: Store, book_id: str, master: str | None = None) -> dict[int, Output]:
+    """Return the chapters whose WAV is on the disk and was made from what is planned now.
+
+    `master` names other levels than those that the book was last asked for with.
+    """
     made = store.outputs(book_id)
     book, titles = require_book(store, book_id), store.chapter_titles(book_id)
+    master = master or master_of(book)
     finished = {}
     for number in range(1, len(titles) + 1):
         output = made.get((CHAPTER, number))
@@ -65,12 +74,16 @@ def finished_chapters(store: Store, book_id: str) -> dict[int, Output]:
             continue
         lines = store.outline(book_id, [number])
         sha256s = store.takes.sha256s(line.take_key for line in lines)
-        inputs = chapter_inputs(
-            (sha256s.get(line.take_key, ""), line.pause_after_s) for line in lines
-        )
+        known = ((sha256s.get(line.take_key, ""), line.pause_after_s) for line in lines)
+        inputs = chapter_inputs(known, master)
         if output.inputs == inputs:
             finished[number] = output
     return finished
+
+
+def master_of(book: Book) -> str:
+    """Name the levels that a book's chapters are brought to."""
+    return Job(**(book.job or {"document": ""})).master
 
 
 def _parts(store: Store, book_id: str, chapter: int) -> list[Part]:

@@ -152,3 +152,22 @@ def test_without_ffmpeg_nothing_is_spoken_for_a_format_that_needs_it(
         run(store, replace(job, format="wav,m4b"))
     assert not (tmp_path / "out").exists()
     assert run(store, replace(job, format="wav,flac")).files
+
+
+def test_another_level_stitches_anew_and_speaks_nothing(
+    store: Store, job: Job, narrated: studio.Delivered
+) -> None:
+    before = made(narrated.folder)
+    asked = replace(job, master="none")
+    assert studio.finished(store, asked) is None
+    spoken: list[str] = []
+    run(store, asked, spoken)
+    after = made(narrated.folder)
+    assert not spoken and after.keys() == before.keys()
+    assert all(after[name] != before[name] for name in after)
+    assert studio.finished(store, asked) is not None
+
+
+def test_a_level_that_is_unknown_is_refused(job: Job) -> None:
+    with pytest.raises(UsageError, match=r"--master.*acx, podcast, none"):
+        replace(job, master="loud")
