@@ -12,6 +12,7 @@ from collections.abc import Iterator
 __all__ = [
     "CLOSERS",
     "OPENERS",
+    "STARTER",
     "after_closers",
     "is_abbreviation",
     "is_boundary",
@@ -29,6 +30,11 @@ _SPACED_CLOSER = re.compile(r"\s[»›](?=[\s,;.)]|$)")
 _LEADING = re.compile(rf"[\s\"'`*_–—-]*[{re.escape(OPENERS)}\"'`»›\s]*")
 _WORD_BEFORE = re.compile(r"[^\s(\[“\"‘'«»„—–-]*$")
 _WINDOW = 40
+_OMISSION = re.compile(rf"\[(?:\.{{3}}|…)\][{re.escape(CLOSERS)}]*$")
+# "At 5 a.m. Mr. Smith left": the sentence has only said when.
+_OPENING_HOUR = re.compile(
+    r"(?:^|[.!?]\s)(?:At|By|Around|Before|After|Until|From|Since|About)\s[\d:]+\s?[ap]\.m\.$"
+)
 
 _ABBREVIATION_WORDS = """
     mr mrs ms dr prof rev hon st sr jr messrs mme mlle capt col gen lt lieut maj sgt cmdr gov
@@ -45,6 +51,14 @@ _ENDING_WORDS = "etc usw al co inc ltd bros a.m p.m т.д т.п др гг г"
 _ENDING = _ABBREVIATIONS & set(_ENDING_WORDS.split())
 _TITLES = frozenset({"Mr", "Mrs", "Ms", "Dr", "Messrs", "Mme", "Mlle"})
 _INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+_UNSPACED = re.compile(r"(?<=[a-z]{2})[.!?](?=[A-Z][a-z])")  # "Tuesday.Mr. Smith"
+_STATE = re.compile(r"(?:[A-Z]\.){1,3}[A-Z]")
+# After "the U.S." these begin a sentence; a name after initials is none of them.
+STARTER = re.compile(
+    r"\s+[“\"‘']?(?:How|What|Who|Whose|When|Where|Why|Which|The|He|She|It|We|They|His|Her|Its|Their"
+    r"|Our|My|Your|You|This|That|These|Those|There|Then|But|And|So|If|In|At|On|As|For|Do|Does|Did"
+    r"|Is|Are|Was|Were|Have|Has|Had|Not|No|Yes|Now|After|Before|While|Although|However)\b"
+)
 _HIRAGANA = re.compile("[\u3041-\u309f]")
 _DAY = re.compile(r"\d{1,2}")
 _ORDINAL_LANGUAGES = frozenset({"de", "da", "no", "nb", "cs", "fi", "hu", "pl", "sk"})
@@ -85,13 +99,15 @@ def is_boundary(text: str, end: int, language: str) -> bool:
         return False
     if not mark or mark not in ".!?…‥؟۔।॥:;":
         return False
+    if _OMISSION.search(before) or _OPENING_HOUR.search(before):
+        return False
     after = _next_char(text, end)
     if after.islower() or after in ",;:.!?…)]}":
         return False
     if mark != "." or core.endswith("..") or len(core) < len(before):
         return True
     word = _WORD_BEFORE.search(core[:-1])
-    return word is None or _word_may_end(word.group(), core, after, language, end)
+    return word is None or _word_may_end(word.group(), core, after, language, text, end)
 
 
 def is_plain_end(text: str, start: int, end: int) -> bool:
@@ -114,14 +130,15 @@ def is_abbreviation(word: str) -> bool:
     return bare in _ABBREVIATIONS or (_INITIAL.fullmatch(word) is not None and word != "I")
 
 
-def _word_may_end(word: str, core: str, after: str, language: str, end: int) -> bool:
+def _word_may_end(word: str, core: str, after: str, language: str, text: str, end: int) -> bool:
+    word = _UNSPACED.split(word)[-1]
     bare = word.casefold()
     if bare in _ENDING:
         return after.isupper()
     if bare in ("no", "art", "sat", "sun", "mar", "may", "ed", "fig", "s", "d", "m"):
         return not (after.isdigit() or (word[:1].isupper() and bare not in ("no", "sun", "mar")))
     if is_abbreviation(word):
-        return False
+        return _STATE.fullmatch(word) is not None and STARTER.match(text, end) is not None
     if word.isdecimal() and len(core) == len(word) + 1 == end:
         return False  # "1. First item": the number belongs to what it counts
     return not (language in _ORDINAL_LANGUAGES and _DAY.fullmatch(word))

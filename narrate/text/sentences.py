@@ -21,6 +21,7 @@ from narrate.text.boundaries import (
     is_plain_end,
     rule_boundaries,
 )
+from narrate.text.listed import item_boundaries, pronoun_boundaries, unspaced_boundaries
 
 __all__ = ["sentences"]
 
@@ -30,6 +31,7 @@ _PYSBD = frozenset({"en", "de", "fr", "es", "it", "ru", "nl", "da", "pl", "el", 
 _MAX_PYSBD_CHARS = 5_000  # its time grows with the square of a paragraph's length
 _INNER = re.compile(rf"[.!?…‥؟۔।॥][{re.escape(CLOSERS)}]*\s+\S|[。！？｡]")
 _EAST = re.compile("[。！？]")
+_SPACED_STOPS = re.compile(r"(?:\s[.…])+")  # an ellipsis written with spaces
 _QUOTES = re.compile(r"(?<!\w)['‘’]|['‘’](?!\w)|[\"“”„«»‹›()\[\]{}「」『』`_*]")
 _SYMBOLS = re.compile(r"[∯ȸ♨☝✂⌂♬♭☉☇☈☄☊☋☌☍☓ƪƒ♡☏&ᓰ-ᓿ\r\n]|[^\x00-\u2fff]")
 
@@ -44,12 +46,18 @@ class _Segmenter(Protocol):
 
 def sentences(text: str, language: str) -> list[tuple[int, int]]:
     """The sentences of one paragraph as `(start, end)`, without the white space between them."""
+    ends: list[int] = []
     if _INNER.search(text) is None:
-        ends: list[int] = []
+        pass
     elif _asks_pysbd(text, language):
         ends = _pysbd_boundaries(text, language)
     else:
         ends = list(rule_boundaries(text, language))
+    more = {*item_boundaries(text), *unspaced_boundaries(text)}
+    if language == "en":
+        more.update(pronoun_boundaries(text))
+    if more:
+        ends = sorted(more.union(ends))
     spans: list[tuple[int, int]] = []
     start = 0
     for end in [*ends, len(text)]:
@@ -77,7 +85,8 @@ def _pysbd_boundaries(text: str, language: str) -> list[int]:
         return list(rule_boundaries(text, language))
     kept: list[int] = []
     for end in ends:
-        moved = after_closers(text, end)
+        spaced = _SPACED_STOPS.match(text, end)
+        moved = after_closers(text, end if spaced is None else spaced.end())
         if moved < len(text) and is_boundary(text, moved, language) and moved not in kept[-1:]:
             kept.append(moved)
     return kept

@@ -41,6 +41,79 @@ def test_english_sentences_end_where_a_reader_ends_them(case: str) -> None:
     assert " | ".join(split(case.replace(" | ", " "))) == case
 
 
+GOLDEN = {
+    "a full stop": "The boat left. | The gulls stayed.",
+    "a question mark": "Where is it? | It is here.",
+    "an exclamation mark": "Here it is! | He took it.",
+    "an initial inside a name": "He was called Peter K. Miller.",
+    "a short word before a number": "Look at p. 31.",
+    "a short word in the middle": "Was Tom and co. there?",
+    "a company in the middle": "They sold it to Hall, Reed & Co. at nine.",
+    "a short word at the end": "Go and see Tom and co. | They will know.",
+    "a company at the end": "They sold it to Hall, Reed & Co. | It was over.",
+    "a mountain": "One sees Mt. Blanc from there.",
+    "a saint and a street": "St. Anne's Chapel is on 3rd st. by the river.",
+    "a possessive": "It was Peter Jr.'s hat.",
+    "a country in the middle": "He left the U.S.A. in May.",
+    "a union at the end": "He lived in the E.U. | What about her?",
+    "a country at the end": "He lived in the U.S. | What about her?",
+    "a country before a name": "He served the U.S. Senate in Ohio.",
+    "a country before more words": "He was in the U.S. for six days.",
+    "hours": "At 7 a.m. Mrs. Hall rose. | She was back at 8 P.M. | Mrs. Hall then slept.",
+    "money in the middle": "He has $20.00 with him.",
+    "money at the end": "He has $20.00. | It is enough.",
+    "a sentence in brackets": "He paints (He was a baker for 9 years.) at the old mill.",
+    "a mail address": "Write to Ann.Hall@example.org. | She will reply.",
+    "a web address": "It is at: https://www.sea.12.org/old-map/light_house.html. | Have a look.",
+    "a single quotation": "He looked at her, 'It is late.' he said.",
+    "a double quotation": 'He looked at her, "It is late." he said.',
+    "a quotation and a sentence": 'He looked at her, "It is late." | She took her hat.',
+    "two marks": "Ahoy!! | Who goes there?? | Is it you!? | Or not?! | Yes.",
+    "items 1.)": "1.) Some oil | 2.) Some bread",
+    "items 1.) with stops": "1.) Some oil. | 2.) Some bread.",
+    "items 1)": "1) Some oil | 2) Some bread",
+    "items 1) with stops": "1) Some oil. | 2) Some bread.",
+    "items 1.": "1. Some oil | 2. Some bread",
+    "items 1. with stops": "1. Some oil. | 2. Some bread.",
+    "items with bullets": "• 9. Some oil | • 10. Some bread",
+    "items with tight bullets": "⁃9. Some oil | ⁃10. Some bread",
+    "items with letters": "a. Some oil | b. Some bread | c. Some tea",
+    "a number with stops": "It stands under N°. 2044.118.90. | Nobody has found it.",
+    "a name with a mark": "He wrote for Yahoo! in the evening.",
+    "I at the end": "They will go, you and I. | Have you met Paul I. Reed?",
+    "dots in a quotation": "He held that with time, “the sea would take it all. . . .”",
+    "brackets for what is left out": "“Hall [...] took the long stairs [...]” (Reed 12).",
+    "four dots with spaces": "Leave three dots for words and one for the end . . . . | Then go on.",
+    "four dots": "He never said so.... | She left.",
+    "three dots": "He was ... well, what he is...you see . . . he said, he is . . . he did not go.",
+    "dots of both kinds": "A habit that had faded . . . was to sing on the stairs. . . . | It came "
+    "again. . . .",
+}
+
+
+@pytest.mark.parametrize("rule", GOLDEN)
+def test_the_golden_rules_of_english_sentences(rule: str) -> None:
+    """The cases that the field's rule-based splitters are measured with, in words of our own."""
+    case = GOLDEN[rule]
+    assert split(case.replace(" | ", " ")) == case.split(" | ")
+
+
+def test_a_missing_space_parts_sentences_all_the_same() -> None:
+    assert split("The lamp was out.Everyone slept.Mr. Hall paid 1,000.It was late.") == [
+        "The lamp was out.",
+        "Everyone slept.",
+        "Mr. Hall paid 1,000.",
+        "It was late.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["Use foo.Out.Print and Node.Js.", "It is in foo.Bar", "Mr.Smith went."]
+)
+def test_a_stop_inside_a_name_ends_nothing(text: str) -> None:
+    assert split(text) == [text]
+
+
 @pytest.mark.parametrize(
     ("language", "case"),
     [

@@ -1,0 +1,71 @@
+"""Sentence ends that a splitter misses: items in one line, a missing space, "I." at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from narrate.text.boundaries import STARTER, is_abbreviation
+
+__all__ = ["item_boundaries", "pronoun_boundaries", "unspaced_boundaries"]
+
+_ITEM = re.compile(
+    r"(?:(?<=\s)|\A)(?=\S)(?P<bullet>[•‣⁃◦▪]\s*)?"
+    r"(?:(?P<count>\d{1,3}|[a-z])(?P<stop>\.\)|[.)])\s*)?(?=[^\W\d_])"
+)
+_TOUCHING = re.compile(r"(?<=[^\W_])[.!?](?=[A-Z][a-z]*\.?\s)")
+_WORD = re.compile(r"[^\W_]+$")
+_TOKEN = re.compile(r"\S*")
+_ADDRESS = re.compile(r"[@/\\:_()<>=]|www\.|\.[a-z]")
+_PRONOUN = re.compile(r"(?<=[a-z] I)\.")
+_WINDOW = 60
+
+
+def item_boundaries(text: str) -> Iterator[int]:
+    """Where the items of a list in one line begin: "1) Tea 2) Milk" counts on from its start."""
+    last = _ITEM.match(text)
+    if last is None or not last.group():
+        return
+    for found in _ITEM.finditer(text, last.end()):
+        if found.group() and _follows(found, last):
+            yield found.start()
+            last = found
+
+
+def _follows(found: re.Match[str], last: re.Match[str]) -> bool:
+    """Whether an item has the marks of the one before it, and the next number or letter."""
+    if bool(found["bullet"]) != bool(last["bullet"]) or found["stop"] != last["stop"]:
+        return False
+    count, before = found["count"], last["count"]
+    if count is None or before is None:
+        return count is before
+    if count.isdecimal() and before.isdecimal():
+        return int(count) == int(before) + 1
+    return ord(count[0]) == ord(before[0]) + 1
+
+
+def unspaced_boundaries(text: str) -> Iterator[int]:
+    """Where the space after a sentence is missing: "the world.Today is", but no address."""
+    for found in _TOUCHING.finditer(text):
+        start = found.start()
+        word = _WORD.search(text[max(0, start - _WINDOW) : start])
+        before = "" if word is None else word.group()
+        plain = (before.islower() and len(before) > 1 and not is_abbreviation(before)) or (
+            before[:1].isupper() and before[1:].islower() and len(before) > 3
+        )
+        token = _token(text, start)
+        if (plain or before.isdecimal()) and _ADDRESS.search(token) is None:
+            yield found.end()
+
+
+def pronoun_boundaries(text: str) -> Iterator[int]:
+    """Where "I" ends a sentence, and is no initial: "you and I. Have you met him?"."""
+    for found in _PRONOUN.finditer(text):
+        if STARTER.match(text, found.end()):
+            yield found.end()
+
+
+def _token(text: str, place: int) -> str:
+    start = max(text.rfind(" ", max(0, place - _WINDOW), place), max(-1, place - _WINDOW))
+    found = _TOKEN.match(text, start + 1, place + _WINDOW)
+    return "" if found is None else found.group()
