@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from narrate.cli.words import amount, duration
-from narrate.config import Settings
+from narrate.config import Job, Settings
 from narrate.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def _chosen(store: Store, name: str) -> list[Book]:
 
 def _facts(store: Store, book: Book) -> dict[str, Any]:
     outputs = store.outputs(book.id)
+    formats = Job(**(book.job or {"document": ""})).formats
     whole = outputs.get(("book", 0))
     chapters: list[dict[str, Any]] = [
         {
@@ -87,6 +88,7 @@ def _facts(store: Store, book: Book) -> dict[str, Any]:
         "audio_s": round(sum(part["audio_s"] for part in chapters), 3),
         "running": store.leases.holder(book.id),
         "workers": [asdict(worker) for worker in store.leases.workers(book.id)],
+        "formats": formats,
         "wav": str(whole.path) if whole else None,
         "chapters": chapters,
     }
@@ -99,7 +101,7 @@ def _lines(facts: dict[str, Any], *, chapters: bool) -> list[str]:
         state = f"being narrated by {facts['running']}"
     elif left:
         state = f"{amount(left, 'chunk')} left; narrate {facts['source']} goes on"
-    elif facts["wav"]:
+    elif facts["wav"] or ("wav" not in facts["formats"] and stitched == len(facts["chapters"])):
         state = "finished"
     else:
         state = f"spoken, not all stitched; narrate {facts['source']} goes on"

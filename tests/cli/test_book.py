@@ -71,6 +71,8 @@ def test_status_tells_what_is_done_and_where(narrate: Narrate, data: Path) -> No
     said = narrate("status", "short-story").stdout
     assert "1 of 2 chapters" in said and "goes on" in said
     assert "short-story" in narrate("status").stdout
+    narrate(data / "short-story.txt", "--format", "flac")  # no WAV of the whole book was asked for
+    assert "2 of 2 chapters" in (said := narrate("status").stdout) and "finished" in said
 
 
 def test_clean_removes_what_an_edit_left_behind(narrate: Narrate, tmp_path: Path) -> None:
