@@ -13,7 +13,6 @@ from rich.live import Live
 from rich.table import Table
 
 from narrate.bench.asked import COMMANDS, Asked, Word, words_of
-from narrate.cli.stop import INTERRUPTED
 from narrate.cli.words import duration
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def _run(kind: type, given: dict[str, Any]) -> None:
             folder = measure_part(asked, watch)
     except Stopped as stopped:
         typer.echo(f"what was measured is in {stopped.folder}", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(stopped.exit_code) from None
     typer.echo(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from typing import Any
 
@@ -10,8 +11,6 @@ from narrate.bench.asked import COMMANDS, Asked, words_of
 from narrate.bench.command import Stopped, measure_part
 from narrate.bench.watchers import Lines
 from narrate.errors import NarrateError
-
-_INTERRUPTED = 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run the words of the command line; the exit codes are `narrate`'s."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     given = vars(_parser().parse_args())
     kind = COMMANDS[given.pop("command")]
     try:
@@ -44,7 +44,7 @@ def main() -> int:
             print(afterwards(asked))
     except Stopped as stopped:
         print(f"stopped; what was measured is in {stopped.folder}", file=sys.stderr)
-        return _INTERRUPTED
+        return stopped.exit_code
     except NarrateError as error:
         print(f"narrate: {error}", file=sys.stderr)
         return error.exit_code

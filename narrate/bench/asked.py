@@ -231,4 +231,7 @@ class Redraw:
     results: str = _argument("A results.json, or its folder.", "RESULTS")
 
 
-COMMANDS: Mapping[str, type] = {one.__name__.lower(): one for one in (Generate, Compare, Redraw)}
+COMMANDS: Mapping[str, type] = {
+    one.__name__.lower(): one
+    for one in (Generate, Attention, Optimizations, Frontend, Store, Stitch, Book, Compare, Redraw)
+}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -13,26 +14,57 @@ from typing import Any
 
 from narrate.bench.asked import COMMANDS, Asked
 from narrate.bench.machine import environment
-from narrate.bench.measure import INTERRUPTED, Stage, Watcher, measure
+from narrate.bench.measure import INTERRUPTED, TERMINATED, Stage, Watcher, measure
 from narrate.bench.report import write_report
-from narrate.bench.results import Results, write_file
+from narrate.bench.results import Cell, Results, write_file
 
 __all__ = ["ROUNDS", "Stopped", "measure_part", "part_of"]
 
 Stages = Callable[..., AbstractContextManager[tuple[Sequence[Stage], Mapping[str, Any]]]]
 ROUNDS = 3
+_UNFINISHED = "the process ended before it was done"
 # A part is imported when it is asked for: some of them load torch.
 _PARTS: Mapping[str, str] = {
     "generate": "narrate.bench.generate",
+    "attention": "narrate.bench.attention",
+    "optimizations": "narrate.bench.optimizations",
+    "frontend": "narrate.bench.parts",
+    "store": "narrate.bench.parts",
+    "stitch": "narrate.bench.parts",
+    "book": "narrate.bench.parts",
 }
 
 
-class Stopped(Exception):
-    """Ctrl-C, after what was measured had been written to `folder`."""
+_KEEP_EVERY_S = 5.0
 
-    def __init__(self, folder: Path) -> None:
+
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM, after what was measured had been written to `folder`."""
+
+    def __init__(self, folder: Path, terminated: bool) -> None:
         super().__init__(str(folder))
-        self.folder = folder
+        self.folder, self.exit_code = folder, 143 if terminated else 130
+
+
+class _Keeper:
+    """A watcher that keeps what is there, so that a process that is killed leaves it behind."""
+
+    def __init__(self, watch: Watcher, results: Results, folder: Path) -> None:
+        self._watch, self._results, self._folder = watch, results, folder
+        self._cells: dict[tuple[str, str], Cell] = {}
+        self._kept_at = time.monotonic()
+
+    def begin(self, cells: Sequence[Cell], rounds: int) -> None:
+        self._cells = {(cell.group, cell.name): cell for cell in cells}
+        self._watch.begin(cells, rounds)
+
+    def ran(self, cell: Cell, left_s: float | None) -> None:
+        self._cells[cell.group, cell.name] = cell
+        if time.monotonic() - self._kept_at > _KEEP_EVERY_S:
+            self._kept_at = time.monotonic()
+            held = replace(self._results, cells=tuple(self._cells.values()), stopped=_UNFINISHED)
+            write_file(self._folder / "results.json", held.text().encode())
+        self._watch.ran(cell, left_s)
 
 
 def part_of(asked: Asked) -> str:
@@ -43,7 +75,8 @@ def part_of(asked: Asked) -> str:
 def measure_part(asked: Asked, watch: Watcher) -> Path:
     """Measure what was asked for and write the report's folder; returns it.
 
-    `UsageError` for words without a meaning. `Stopped` after Ctrl-C; what was measured is kept.
+    `UsageError` for words without a meaning. `Stopped` after Ctrl-C or SIGTERM; what was measured
+    is kept.
     """
     part = part_of(asked)
     made_at = datetime.now(UTC)
@@ -51,20 +84,21 @@ def measure_part(asked: Asked, watch: Watcher) -> Path:
     opener: Stages = import_module(_PARTS[part]).stages
     with opener(asked) as (stages, about):
         facts = environment(asked.commit)
-        cells, stopped = measure(stages, asked.rounds(ROUNDS), watch, asked.minutes)
-    results = Results(
-        part=part,
-        made_at=made_at.isoformat(timespec="seconds"),
-        command=_command(part),
-        asked=asdict(asked) | {"about": dict(about)},
-        environment=facts,
-        cells=cells,
-        stopped=stopped,
-    )
+        empty = Results(
+            part=part,
+            made_at=made_at.isoformat(timespec="seconds"),
+            command=_command(part),
+            asked=asdict(asked) | {"about": dict(about)},
+            environment=facts,
+            cells=(),
+        )
+        keeper = _Keeper(watch, empty, folder)
+        cells, stopped = measure(stages, asked.rounds(ROUNDS), keeper, asked.minutes)
+    results = replace(empty, cells=cells, stopped=stopped)
     write_file(folder / "results.json", results.text().encode())
     write_report(results, folder)
-    if stopped == INTERRUPTED:
-        raise Stopped(folder)
+    if stopped in (INTERRUPTED, TERMINATED):
+        raise Stopped(folder, stopped == TERMINATED)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 
 from narrate.bench.figures import Figures, figures_of
 from narrate.bench.machine import BUSY_SHARE
@@ -57,7 +58,7 @@ def _by_axes(
 
 
 def _against(
-    groups: Mapping[tuple[Axis, ...], list[tuple[Cell, Figures]]], what: str
+    groups: Mapping[tuple[Axis, ...], list[tuple[Cell, Figures]]], what: str, by: str = "backend"
 ) -> Iterator[str]:
     """Who is fastest in each group, and whether the runs are apart at all."""
     for axes, held in groups.items():
@@ -69,12 +70,12 @@ def _against(
         ratio = second.median_s / first.median_s
         if first.max_s < second.min_s:
             yield (
-                f"{where}: {best.axes['backend']} is {ratio:.2f} times as fast as "
-                f"{other.axes['backend']}, and no run overlaps."
+                f"{where}: {best.axes[by]} is {ratio:.2f} times as fast as "
+                f"{other.axes[by]}, and no run overlaps."
             )
         else:
             yield (
-                f"{where}: {best.axes['backend']} and {other.axes['backend']} are not told apart "
+                f"{where}: {best.axes[by]} and {other.axes[by]} are not told apart "
                 f"({ratio:.2f} between the medians, and their runs overlap)."
             )
 
@@ -110,4 +111,69 @@ def _generate(results: Results) -> Iterator[str]:
         )
 
 
-_OF_PART: dict[str, Callable[[Results], Iterator[str]]] = {"generate": _generate}
+def _attention(results: Results) -> Iterator[str]:
+    whole = _by_axes(results.group("sequence"), "length")
+    yield from _against(whole, "a sequence of {0}", "kernel")
+    steps = _by_axes(results.group("step"), "context", "batch")
+    yield from _against(steps, "a step over {0} positions at batch {1}", "kernel")
+    kernels = dict.fromkeys(cell.axes["kernel"] for cell, _ in _measured(results.group("packed")))
+    for kernel in kernels:
+        drifts = [
+            cell.work.numbers["batch to serial"]
+            for cell, _ in _measured(results.group("packed"))
+            if cell.axes["kernel"] == kernel and cell.work
+        ]
+        worst = max(drifts)
+        yield f"{kernel}: several sequences at once " + (
+            "are bit-equal to each alone."
+            if worst == 0
+            else f"differ from each alone by up to {worst:.2g}."
+        )
+
+
+def _optimizations(results: Results) -> Iterator[str]:
+    rungs = [
+        (str(cell.axes["rung"]), one)
+        for cell, one in _measured(results.group("ladder"))
+        if one.real_time
+    ]
+    for (below, before), (rung, after) in pairwise(rungs):
+        if before.real_time and after.real_time:
+            factor = after.real_time / before.real_time
+            apart = "" if _apart(before, after) else "; within the spread of its runs"
+            yield f"{rung}: {factor:.2f} times {below}{apart}."
+    if len(rungs) > 1:
+        (first, slow), (last, fast) = rungs[0], rungs[-1]
+        if slow.real_time and fast.real_time:
+            factor = fast.real_time / slow.real_time
+            rate = f"{fast.real_time:.3g} times real time"
+            yield f"From {first} to {last}: {factor:.1f} times as fast, to {rate}."
+
+
+def _apart(before: Figures, after: Figures) -> bool:
+    """Whether the rates of two rungs do not overlap; rungs may speak different batches."""
+    if not (before.real_time and after.real_time):
+        return False
+    low, high = (
+        [one.real_time * one.median_s / edge for edge in (one.max_s, one.min_s)]
+        for one in sorted((before, after), key=lambda one: one.real_time or 0.0)
+        if one.real_time
+    )
+    return low[1] < high[0]
+
+
+def _part(results: Results) -> Iterator[str]:
+    """The parts without a model: how fast each is, in the unit that it has."""
+    for cell, one in _measured(results.cells):
+        if one.real_time:
+            yield f"{cell.axes['what']}: {one.real_time:,.0f} times real time."
+        elif one.characters_per_s:
+            yield f"{cell.axes['what']}: {one.characters_per_s:,.0f} characters a second."
+
+
+_OF_PART: dict[str, Callable[[Results], Iterator[str]]] = {
+    "generate": _generate,
+    "attention": _attention,
+    "optimizations": _optimizations,
+    **dict.fromkeys(("frontend", "store", "stitch", "book"), _part),
+}

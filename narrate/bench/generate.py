@@ -16,14 +16,21 @@ from narrate.bench.measure import Case, Stage
 from narrate.bench.models import Measured, the_model
 from narrate.bench.results import Work
 from narrate.bench.texts import LENGTHS, chapter, frames_for, rows, sample
-from narrate.core import Utterance
+from narrate.core import Spoken, Utterance
 from narrate.errors import UsageError
 from narrate.speech.backend import Backend, open_backend
 from narrate.speech.caps import FRAMES_PER_S
 from narrate.speech.devices import cuda_cards
 from narrate.speech.machine import look_at_machine
 
-__all__ = ["GROUPS", "stages"]
+__all__ = [
+    "GROUPS",
+    "open_contestant",
+    "positions_of",
+    "speak_all",
+    "stages",
+    "warm_up",
+]
 
 GROUPS = ("cold", "prompt", "text", "batch", "together", "chapter")
 _BATCHES, _QUICK_BATCHES = (1, 8, 32, 128), (1, 4)
@@ -123,7 +130,7 @@ def _stages(plan: _Plan, measured: Measured) -> Iterator[Stage]:
             cases = tuple(_cases(plan, measured, speaker, batch))
             if cases:
                 positions = max(case.positions for case in cases)
-                opened = partial(_open, speaker, measured, batch, positions)
+                opened = partial(open_contestant, speaker, measured, batch, positions)
                 yield Stage(tuple(case.case for case in cases), opened)
 
 
@@ -151,10 +158,9 @@ def _cases(plan: _Plan, measured: Measured, one: Contestant, batch: int) -> Iter
     named = {"backend": one.words}
 
     def case(group: str, axes: Mapping[str, Any], said: list[Utterance], run: Any = None) -> _Sized:
-        longest = max(said, key=lambda each: len(each.spoken))
-        positions = _PROMPT_POSITIONS + len(longest.spoken) + int(longest.frame_cap or 0)
         speak = run or partial(_speak, measured, said, batch)
-        return _Sized(Case(group, axes, speak, partial(_warm, measured, said)), positions)
+        case = Case(group, axes, speak, partial(warm_up, measured, said))
+        return _Sized(case, positions_of(said))
 
     if "text" in plan.groups and batch == plan.batches[0]:
         for length in plan.lengths:
@@ -174,31 +180,47 @@ def _cases(plan: _Plan, measured: Measured, one: Contestant, batch: int) -> Iter
         yield case("chapter", axes, chapter(plan.frames, plan.chunks))
 
 
-def _open(
+def positions_of(said: Sequence[Utterance]) -> int:
+    """Positions that the longest row can need: its prompt, its text, its frames."""
+    longest = max(said, key=lambda one: len(one.spoken))
+    return _PROMPT_POSITIONS + len(longest.spoken) + int(longest.frame_cap or 0)
+
+
+def open_contestant(
     one: Contestant, measured: Measured, batch: int, positions: int
 ) -> AbstractContextManager[Backend]:
+    """The backend, open for so many rows of so many positions; closed at the end."""
     return closing(open_backend(one.backend, one.options(measured.checkpoint, batch, positions)))
 
 
-def _warm(measured: Measured, said: Sequence[Utterance], backend: Backend) -> None:
+def warm_up(measured: Measured, said: Sequence[Utterance], backend: Backend) -> None:
+    """Say the first frames of all rows: kernels are compiled, graphs recorded, memory taken."""
     few = [replace(one, frame_cap=min(_WARM_FRAMES, one.frame_cap or 1)) for one in said]
     list(backend.speak(iter(few), measured.voice))
 
 
 def _speak(measured: Measured, said: Sequence[Utterance], batch: int, backend: Backend) -> Work:
+    work, _ = speak_all(measured, said, batch, backend)
+    return work
+
+
+def speak_all(
+    measured: Measured, said: Sequence[Utterance], batch: int, backend: Backend
+) -> tuple[Work, list[Spoken]]:
     """Speak all of it; the frames that came out are counted, not assumed."""
-    frames = [int(str(one.checks["frames"])) for one in backend.speak(iter(said), measured.voice)]
+    spoken = list(backend.speak(iter(said), measured.voice))
+    frames = [int(str(one.checks["frames"])) for one in spoken]
     if measured.endless and sum(frames) != sum(int(one.frame_cap or 0) for one in said):
         raise ValueError(f"{sum(frames)} frames came out, not those that were asked for")
-    side_by_side = len(said) <= batch
-    return Work(
+    work = Work(
         rows=len(said),
         characters=sum(len(one.spoken) for one in said),
         frames=sum(frames),
-        steps=max(frames) if side_by_side else None,
+        steps=max(frames) if len(said) <= batch else None,
         audio_s=sum(frames) / FRAMES_PER_S,
         facts=dict(getattr(backend, "in_use", {})),
     )
+    return work, spoken
 
 
 def _together(measured: Measured, said: Sequence[Utterance], batch: int, backend: Backend) -> Work:

@@ -13,16 +13,26 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from narrate.bench.meter import Meter
+from narrate.bench.meter import Meter, Reading
 from narrate.bench.results import Axis, Cell, Run, Work
 from narrate.errors import NarrateError
 
-__all__ = ["FAILURES", "INTERRUPTED", "OUT_OF_TIME", "Case", "Stage", "Watcher", "measure"]
+__all__ = [
+    "FAILURES",
+    "INTERRUPTED",
+    "OUT_OF_TIME",
+    "TERMINATED",
+    "Case",
+    "Stage",
+    "Watcher",
+    "measure",
+]
 
 # What a cell can fail with and the rest goes on: RuntimeError is torch's, for a card without
 # memory and for a kernel that cannot run here.
 FAILURES = (NarrateError, RuntimeError, ImportError, ValueError, AssertionError, MemoryError)
-INTERRUPTED, OUT_OF_TIME = "stopped by Ctrl-C", "the time that --minutes allows was spent"
+INTERRUPTED, TERMINATED = "stopped by Ctrl-C", "stopped by SIGTERM"
+OUT_OF_TIME = "the time that --minutes allows was spent"
 _MOST_WORDS = 300
 
 
@@ -69,8 +79,8 @@ def measure(
     try:
         for number in range(1, rounds + 1):
             loop.round(number, stages if number % 2 else stages[::-1])
-    except KeyboardInterrupt:
-        stopped = INTERRUPTED
+    except (KeyboardInterrupt, SystemExit) as stop:  # SystemExit is what SIGTERM becomes
+        stopped = INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
     except _OutOfTime:
         stopped = OUT_OF_TIME
     return tuple(held[id(case)] for case in cases), stopped
@@ -117,11 +127,7 @@ class _Loop:
         except FAILURES as error:
             self._failed(case, error)
             return
-        calls = work.calls
-        energy_j = None if reading.energy_j is None else reading.energy_j / calls
-        peak_bytes = None if work.apart else reading.peak_bytes
-        run = Run(number, reading.wall_s / calls, peak_bytes, energy_j, work.parts)
-        self._took_in(case, self.held[id(case)].and_run(run, work))
+        self._took_in(case, self.held[id(case)].and_run(_run(number, reading, work), work))
 
     def _failed(self, case: Case, error: BaseException) -> None:
         if self.held[id(case)].failed is None:
@@ -137,6 +143,14 @@ class _Loop:
     def _check_time(self) -> None:
         if self.ends is not None and time.monotonic() > self.ends:
             raise _OutOfTime
+
+
+def _run(number: int, reading: Reading, work: Work) -> Run:
+    if work.timed_s is not None:
+        return Run(number, work.timed_s, work.peak_bytes, None, work.parts)
+    energy_j = None if reading.energy_j is None else reading.energy_j / work.calls
+    peak_bytes = None if work.apart else reading.peak_bytes
+    return Run(number, reading.wall_s / work.calls, peak_bytes, energy_j, work.parts)
 
 
 def _words(error: BaseException) -> str:

@@ -79,12 +79,48 @@ def _by_batch(axes: Any, cells: _Cells, results: Results) -> bool:
     return drawn
 
 
+def _drift(axes: Any, cells: _Cells, results: Results) -> bool:
+    worst: dict[str, float] = {}
+    for cell, _ in cells:
+        if cell.work and "to float64" in cell.work.numbers:
+            kernel = str(cell.axes["kernel"])
+            worst[kernel] = max(worst.get(kernel, 0.0), cell.work.numbers["to float64"])
+    axes.barh(list(worst), list(worst.values()))
+    axes.invert_yaxis()
+    axes.set(xlabel="largest absolute difference to float64, over all lengths")
+    axes.set_title(_title(results, "drift of whole sequences in bf16"))
+    return bool(worst)
+
+
+def _by_context(axes: Any, cells: _Cells, results: Results) -> bool:
+    largest = max(float(cell.axes["batch"]) for cell, _ in cells)
+    shown = [(cell, one) for cell, one in cells if cell.axes["batch"] == largest]
+    drawn = _lines(axes, shown, "context", lambda one: 1e6 * one.median_s, "kernel")
+    axes.set(xscale="log", yscale="log", xlabel="positions of a row", ylabel="us a step")
+    axes.set_title(_title(results, f"one step at batch {largest:.0f}"))
+    axes.legend()
+    return drawn
+
+
+def _ladder(axes: Any, cells: _Cells, results: Results) -> bool:
+    rungs = [(str(cell.axes["rung"]), one.real_time) for cell, one in cells if one.real_time]
+    axes.barh([name for name, _ in rungs], [rate for _, rate in rungs])
+    axes.invert_yaxis()
+    axes.set(xscale="log", xlabel="times real time")
+    axes.set_title(_title(results, "the ladder"))
+    return bool(rungs)
+
+
 def _title(results: Results, what: str) -> str:
     where = results.environment.get("card") or "a processor, no card"
-    return f"{what}: {results.asked.get('about', {}).get('model', '')}, {where}"
+    model = results.asked.get("about", {}).get("model")
+    return ", ".join(filter(None, (what, model, where)))
 
 
 _PLOTS: Mapping[str, tuple[str, Callable[[Any, _Cells, Results], bool]]] = {
     "throughput-by-length": ("text", _by_length),
     "ms-a-frame-by-batch": ("batch", _by_batch),
+    "ladder": ("ladder", _ladder),
+    "drift": ("sequence", _drift),
+    "step-by-context": ("step", _by_context),
 }

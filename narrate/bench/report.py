@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from narrate.bench.figures import OUTLIER_RULE, Figures, figures_of
@@ -22,6 +23,10 @@ _TITLES = {
     "batch": "Batches",
     "together": "Voice prompt and generation, together and apart",
     "chapter": "A whole chapter",
+    "sequence": "Whole sequences",
+    "packed": "Several sequences at once",
+    "step": "One step of this model: a query a row",
+    "ladder": "The ladder",
 }
 _Column = tuple[str, Callable[[Cell, Figures], str | None]]
 
@@ -81,7 +86,7 @@ def _table(cells: Sequence[Cell]) -> str:
     axes = list(dict.fromkeys(name for cell in cells for name in cell.axes))
     found = [figures_of(cell) for cell in cells]
     pairs = [(cell, one) for cell, one in zip(cells, found, strict=True) if one is not None]
-    columns = [*_FIGURES, *_own(cells)]
+    columns = [*_FIGURES, *_speed_up(cells), *_factors(cells), *_own(cells)]
     shown = [(name, of) for name, of in columns if any(of(cell, one) for cell, one in pairs)]
     failed = any(cell.failed for cell in cells)
     rows = []
@@ -90,6 +95,38 @@ def _table(cells: Sequence[Cell]) -> str:
         row += ["" if one is None else of(cell, one) or "" for _, of in shown]
         rows.append([*row, cell.failed or ("" if cell.runs else "not run")] if failed else row)
     return table([*axes, *(name for name, _ in shown), *(["why not"] if failed else [])], rows)
+
+
+def _speed_up(cells: Sequence[Cell]) -> list[_Column]:
+    """How many times as fast as the first kernel of the same shape, which is the plain one."""
+    first: dict[tuple[object, ...], tuple[str, float]] = {}
+
+    def shape(cell: Cell) -> tuple[object, ...]:
+        return tuple(value for name, value in cell.axes.items() if name != "kernel")
+
+    for cell in cells:
+        one = figures_of(cell)
+        if "kernel" in cell.axes and one is not None:
+            first.setdefault(shape(cell), (str(cell.axes["kernel"]), one.median_s))
+    if not first:
+        return []
+    (name, _), *_ = first.values()
+
+    def times(cell: Cell, one: Figures) -> str | None:
+        found = first.get(shape(cell))
+        return f"{found[1] / one.median_s:.2f}" if found and one.median_s else None
+
+    return [(f"× {name}", times)]
+
+
+def _factors(cells: Sequence[Cell]) -> list[_Column]:
+    """How many times as fast as the rung below that ran."""
+    held = [(cell, figures_of(cell)) for cell in cells if "rung" in cell.axes]
+    rates = [(cell.name, one.real_time) for cell, one in held if one and one.real_time]
+    below = {name: rate / before for (_, before), (name, rate) in pairwise(rates)}
+    if not below:
+        return []
+    return [("× rung below", lambda cell, _: _shown(below.get(cell.name), ".2f"))]
 
 
 def _own(cells: Sequence[Cell]) -> list[_Column]:
@@ -118,6 +155,10 @@ def _shown(value: float | None, how: str) -> str | None:
     return None if value is None else format(value, how)
 
 
+def _rate(value: float | None) -> str | None:
+    return None if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 _FIGURES: tuple[_Column, ...] = (
     ("runs", lambda _, one: str(one.runs)),
     ("median", lambda _, one: seconds(one.median_s)),
@@ -127,8 +168,8 @@ _FIGURES: tuple[_Column, ...] = (
     ("frames", lambda cell, _: str(cell.work.frames) if cell.work and cell.work.frames else None),
     ("audio s", lambda cell, _: f"{cell.work.audio_s:.1f}" if cell.work and cell.work.audio_s
      else None),
-    ("× real time", lambda _, one: _shown(one.real_time, ".3g")),
-    ("characters/s", lambda _, one: _shown(one.characters_per_s, ".1f")),
+    ("× real time", lambda _, one: _rate(one.real_time)),
+    ("characters/s", lambda _, one: _rate(one.characters_per_s)),
     ("frames/s", lambda _, one: _shown(one.frames_per_s, ".1f")),
     ("ms a frame", lambda _, one: _shown(one.ms_per_frame, ".2f")),
     ("peak GB", lambda _, one: _shown(one.peak_bytes and one.peak_bytes / 1e9, ".2f")),

@@ -24,8 +24,10 @@ class Work:
 
     `frames` counts all rows together, `steps` the frames of the longest row where all rows ran
     side by side. `calls`: how many equal calls the run consisted of. `apart`: it was done in
-    another process, whose memory the meter does not see. `parts` are seconds inside the
-    run by name, `numbers` what else came out, such as a drift, `facts` what was in use.
+    another process, whose memory the meter does not see. `timed_s` and `peak_bytes` are those of
+    one call where the case took them itself, because it goes on to check what came out. `parts`
+    are seconds inside the run by name, `numbers` what else came out, such as a drift, `facts` what
+    was in use.
     """
 
     rows: int = 0
@@ -35,6 +37,8 @@ class Work:
     audio_s: float = 0.0
     calls: int = 1
     apart: bool = False
+    timed_s: float | None = None
+    peak_bytes: int | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)

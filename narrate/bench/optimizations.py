@@ -1,0 +1,137 @@
+"""`narrate bench optimizations`: a ladder from fp32 to the engine, each rung against the one below.
+
+A rung agrees with the one below as far as its first row sounds the same: draws are keyed by the
+row's seed, so only rounding makes it say something else, and from there on it is another take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrate.bench.asked import Optimizations
+from narrate.bench.contestants import contestants
+from narrate.bench.generate import open_contestant, positions_of, speak_all, warm_up
+from narrate.bench.measure import Case, Stage
+from narrate.bench.models import Measured, the_model
+from narrate.bench.results import Axis, Work
+from narrate.bench.texts import LENGTHS, rows, sample
+from narrate.core import Utterance
+from narrate.errors import BackendError
+from narrate.speech.backend import COMPILE_MODES, Backend
+from narrate.speech.caps import FRAMES_PER_S
+
+__all__ = ["stages"]
+
+_LENGTH, _QUICK_LENGTH = 187, 12
+_BATCH, _QUICK_BATCH, _QUICK_FRAMES = 32, 4, 5
+_ALIKE = 0.1  # a frame differs when the difference is above a tenth of its loudness
+_NOT_BUILT = ("INT8", "FP8")
+_LAST = "official:sdpa+bf16+tf32+cudnn"
+assert _LENGTH in LENGTHS
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    name: str
+    words: str
+    batched: bool = False
+
+
+def _rungs(quick: bool) -> Iterator[_Rung]:
+    yield _Rung("fp32", "official:sdpa+fp32")
+    yield _Rung("bf16", "official:sdpa+bf16")
+    yield _Rung("+ TF32", "official:sdpa+bf16+tf32")
+    yield _Rung("+ cuDNN benchmark", _LAST)
+    yield _Rung("+ FlashAttention 2", _LAST.replace("sdpa", "flash_attention_2"))
+    for mode in () if quick else COMPILE_MODES:
+        yield _Rung(f"+ compile {mode}", f"{_LAST}+compile={mode}")
+    yield _Rung("batching", _LAST, batched=True)
+    yield _Rung("engine without graphs", "qwen+bf16+tf32+nographs", batched=True)
+    yield _Rung("engine, CUDA graphs", "qwen+bf16+tf32", batched=True)
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the first row of each rung sounded like."""
+
+    by_rung: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def agreement(self, rung: str, below: str | None) -> Mapping[str, float]:
+        """The share of leading frames in which two rungs sound the same."""
+        if below not in self.by_rung:
+            return {}
+        now, before = self.by_rung[rung], self.by_rung[below]
+        return {"same as below": _leading(now, before)}
+
+
+def _leading(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
+    count = min(len(now), len(before))
+    frame = max(1, round(24_000 / FRAMES_PER_S))
+    frames = max(1, count // frame)
+    for at in range(frames):
+        span = slice(at * frame, (at + 1) * frame)
+        loud = float(np.sqrt(np.mean(before[span] ** 2)))
+        if float(np.sqrt(np.mean((now[span] - before[span]) ** 2))) > _ALIKE * loud:
+            return at / frames
+    return 1.0
+
+
+@contextmanager
+def stages(asked: Optimizations) -> Iterator[tuple[Sequence[Stage], Mapping[str, Any]]]:
+    """A stage a rung, from the slowest up; the last rungs say that they are not built."""
+    batch = asked.batch or (_QUICK_BATCH if asked.quick else _BATCH)
+    length = _QUICK_LENGTH if asked.quick else _LENGTH
+    frames = asked.frames or (_QUICK_FRAMES if asked.quick else None)
+    with the_model(asked.model, asked.random_weights) as measured:
+        about = {
+            "model": asked.model or f"random weights, {measured.size}",
+            "work": f"{length} characters, one row or {batch}",
+        }
+        yield list(_stages(asked.quick, measured, batch, length, frames)), about
+
+
+def _stages(
+    quick: bool, measured: Measured, batch: int, length: int, frames: int | None
+) -> Iterator[Stage]:
+    heard, below = _Heard(), None
+    for rung in _rungs(quick):
+        (one,) = contestants(rung.words)
+        count = batch if rung.batched else 1
+        said = rows(sample(length), count, frames)
+        run = partial(_run, measured, said, heard, rung.name, below)
+        axes: dict[str, Axis] = {"rung": rung.name, "what": rung.words, "batch": count}
+        case = Case("ladder", axes, run, partial(warm_up, measured, said))
+        opened = partial(open_contestant, one, measured, count, positions_of(said))
+        yield Stage((case,), opened)
+        if not rung.name.startswith(("+ Flash", "+ compile")):
+            below = rung.name
+    for name in _NOT_BUILT:
+        held: dict[str, Axis] = {"rung": name, "what": "", "batch": batch}
+        yield Stage((Case("ladder", held, partial(_not_built, name)),))
+
+
+def _run(
+    measured: Measured,
+    said: Sequence[Utterance],
+    heard: _Heard,
+    rung: str,
+    below: str | None,
+    backend: Backend,
+) -> Work:
+    work, spoken = speak_all(measured, said, len(said), backend)
+    (first,) = (one for one in spoken if one.utterance.seed == said[0].seed)
+    samples = first.samples
+    whole = samples.dtype.kind == "i"
+    heard.by_rung[rung] = samples.astype(np.float32) / (32768.0 if whole else 1.0)
+    return replace(work, numbers=heard.agreement(rung, below))
+
+
+def _not_built(name: str, _: object) -> Work:
+    raise BackendError(f"{name} weights are not built: bf16 is the lowest precision there is")

@@ -1,0 +1,89 @@
+"""The parts without a model, and the ladder, measured small."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from narrate.bench.asked import Asked, Book, Frontend, Optimizations, Stitch, Store
+from narrate.bench.command import measure_part
+from narrate.bench.results import Results, read_results
+from narrate.bench.watchers import Lines
+from narrate.errors import InputError
+
+
+def _measured(asked: Asked) -> Results:
+    results = read_results(measure_part(asked, Lines(io.StringIO())))
+    assert all(len(cell.runs) == 1 for cell in results.cells if not cell.failed)
+    return results
+
+
+@pytest.mark.parametrize("kind", [Frontend, Store, Stitch, Book])
+def test_a_part_is_measured_whole(kind: type, tmp_path: Path) -> None:
+    results = _measured(kind(quick=True, runs=1, out=str(tmp_path), commit="abc"))
+    assert not [cell.failed for cell in results.cells if cell.failed]
+    assert results.cells
+    assert "No model takes part" in (tmp_path / "report.md").read_text()
+
+
+def test_a_document_of_ones_own_is_read(data: Path, tmp_path: Path) -> None:
+    path = data / "short-story.txt"
+    asked = Frontend(document=str(path), quick=True, runs=1, out=str(tmp_path), commit="abc")
+    assert str(_measured(asked).asked["about"]["document"]).startswith(path.name)
+
+
+def test_a_document_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    asked = Frontend(document=str(tmp_path / "none.txt"), out=str(tmp_path / "report"))
+    with pytest.raises(InputError):
+        measure_part(asked, Lines(io.StringIO()))
+    assert not (tmp_path / "report").exists()
+
+
+def test_ctrl_c_leaves_a_report_of_what_was_measured(tmp_path: Path) -> None:
+    words = ["store", "--runs", "2000", "--quick", "--out", "report"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "narrate.bench", *words],
+        cwd=tmp_path,
+        env=os.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if line.startswith("7/"):
+                break
+        child.send_signal(signal.SIGINT)
+        said = child.stderr.read()
+        assert child.wait(60) == 130
+    assert "what was measured is in report" in said
+    results = read_results(tmp_path / "report")
+    assert results.stopped == "stopped by Ctrl-C"
+    assert any(cell.runs for cell in results.cells)
+    assert "Not complete" in (tmp_path / "report" / "report.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("qwen_tts") is None, reason="needs the extra [qwen]")
+def test_the_ladder_names_every_rung(tmp_path: Path) -> None:
+    asked = Optimizations(
+        random_weights="tiny", quick=True, runs=1, frames=3, batch=2, out=str(tmp_path)
+    )
+    results = _measured(asked)
+    failed = {cell.axes["rung"]: str(cell.failed) for cell in results.cells if cell.failed}
+    assert "not built" in failed["INT8"]
+    assert "not built" in failed["FP8"]
+    ran = [cell for cell in results.cells if cell.runs]
+    assert ran[0].axes["rung"] == "fp32"
+    shares = [cell.work.numbers["same as below"] for cell in ran[1:] if cell.work]
+    assert len(shares) == len(ran) - 1
+    assert np.all((np.array(shares) >= 0) & (np.array(shares) <= 1))
+    # Switches that round nothing on a processor change nothing that is said.
+    assert dict(zip((cell.axes["rung"] for cell in ran[1:]), shares, strict=True))["+ TF32"] == 1.0
