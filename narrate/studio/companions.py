@@ -22,8 +22,12 @@ from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
 from narrate.studio.editions import editions
 from narrate.studio.files import write_whole
+from narrate.studio.own_pages import own_pages
+from narrate.studio.plan import require_book
+from narrate.studio.stitch import finished_chapters
 from narrate.studio.timeline import timeline
 from narrate.sync import captions, epub3
+from narrate.sync.epub_own import write_own_epub
 from narrate.sync.w3c import Track, manifest
 
 __all__ = [
@@ -33,6 +37,7 @@ __all__ = [
     "companions",
     "has_companions",
     "make_companions",
+    "read_along",
 ]
 
 COMPANION_VERSION = 1
@@ -140,28 +145,44 @@ def _captions(
     write_whole(one.path, captions.FORMATS[one.form](cues).encode("utf-8"))
 
 
-def _epub(
-    store: Store, book: Book, chapters: _Chapters, one: Companion, stop: _Stop | None
+def read_along(
+    store: Store,
+    book_id: str,
+    out: Path,
+    forms: Sequence[str] = (),
+    stop: _Stop | None = None,
 ) -> None:
+    """Write a read-along book of the chapters that are finished; `forms` are made already."""
+    book = require_book(store, book_id)
+    chapters = finished_chapters(store, book_id)
     labels = epub3.Labels(
         book.metadata, _identifier(book), _now(), _narrator(book), store.cover(book.id)
     )
     with tempfile.TemporaryDirectory(prefix="narrate-") as folder:
-        sounds = _sounds(store, book, chapters, one, Path(folder), stop)
-        with appearing(one.path) as beside:
-            epub3.write_epub(beside, labels, list(timeline(store, book, chapters)), sounds)
+        sounds = _sounds(store, book, chapters, forms, Path(folder), stop)
+        heard = list(timeline(store, book, chapters))
+        own = own_pages(store, book)
+        with appearing(out) as beside:
+            if own is None:
+                epub3.write_epub(beside, labels, heard, sounds)
+            else:
+                write_own_epub(beside, book.source_path, own, labels, heard, sounds)
+
+
+def _epub(store: Store, book: Book, _: _Chapters, one: Companion, stop: _Stop | None) -> None:
+    read_along(store, book.id, one.path, one.forms, stop)
 
 
 def _sounds(
     store: Store,
     book: Book,
     chapters: _Chapters,
-    one: Companion,
+    forms: Sequence[str],
     folder: Path,
     stop: _Stop | None,
 ) -> dict[int, tuple[Path, str]]:
     """Return each chapter's sound: the MP3 that is there, else AAC that is made for the book."""
-    known = editions(store, book, ["mp3"] if "mp3" in one.forms else [], chapters)
+    known = editions(store, book, ["mp3"] if "mp3" in forms else [], chapters)
     sounds = {edition.number: (edition.path, "audio/mpeg") for edition in known if not edition.span}
     for number, chapter in chapters.items():
         if number not in sounds:

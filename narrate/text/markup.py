@@ -17,7 +17,7 @@ from narrate.text.decoding import decode
 from narrate.text.extraction import Extraction, Run
 from narrate.text.roles import aside_of, mark_of
 
-__all__ = ["Page", "parsed", "walk"]
+__all__ = ["UNREAD", "Page", "parsed", "walk"]
 
 _DECLARED = re.compile(
     rb"<\?xml[^>]*?encoding=[\"']([\w.-]+)|<meta[^>]+charset=[\"']?([\w.-]+)", re.I
@@ -39,7 +39,7 @@ _BLOCK_NAMES = (
 )
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 _UNREAD_NAMES = "head script style template object audio video iframe svg canvas map"
-_UNREAD = frozenset(_UNREAD_NAMES.split())
+UNREAD = frozenset(_UNREAD_NAMES.split())
 _KINDS = {
     "blockquote": BlockKind.QUOTE,
     "li": BlockKind.ITEM,
@@ -126,7 +126,7 @@ class _Walker:
     def start(self, element: html.HtmlElement) -> None:
         """Enter an element."""
         tag = element.tag
-        if self.unread or tag in _UNREAD:
+        if self.unread or tag in UNREAD:
             self.unread += 1
             return
         if tag == "br":

@@ -11,6 +11,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema
 import pytest
@@ -58,7 +59,7 @@ def overlays(path: Path) -> dict[str, list[tuple[str, str, float, float]]]:
             for par in root.iterfind(".//{*}par"):
                 text, audio = par.find("{*}text"), par.find("{*}audio")
                 page, _, mark = text.get("src").partition("#")
-                where = posixpath.normpath(posixpath.join(posixpath.dirname(name), page))
+                where = posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(page)))
                 shown: Any = etree.fromstring(book.read(where))
                 [marked] = shown.xpath(f"//*[@id='{mark}']")
                 start, end = (seconds_of(audio.get(at)) for at in ("clipBegin", "clipEnd"))

@@ -20,7 +20,7 @@ from narrate.text.markup import Page, parsed, walk
 from narrate.text.outline import chapters_at, chapters_by_level, joined_opening, promoted
 from narrate.text.roles import aside_of_title
 
-__all__ = ["read"]
+__all__ = ["package_of", "read"]
 
 _CONTAINER = "META-INF/container.xml"
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
@@ -56,7 +56,7 @@ def read(data: bytes, path: Path) -> Document:
     """Read a book; `path` gives the title where its metadata gives none."""
     archive = Archive(data, str(path), "EPUB")
     _refuse_protected(archive)
-    package = _package(archive)
+    package = package_of(archive)
     extraction = Extraction()
     anchors: dict[str, int] = {}
     pages: list[int] = []
@@ -118,7 +118,8 @@ def _refuse_protected(archive: Archive) -> None:
         raise archive.refusal("the book is protected against copying and cannot be read")
 
 
-def _package(archive: Archive) -> _Package:
+def package_of(archive: Archive) -> _Package:
+    """The package file: metadata, parts and reading order; InputError where there is none."""
     container = archive.xml(_CONTAINER)
     rootfile = None if container is None else container.find(".//{*}rootfile")
     name = "" if rootfile is None else rootfile.get("full-path") or ""
