@@ -53,10 +53,11 @@ lint: dev ## ruff, formatting, mypy, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: dev ## let ruff format and sort, and write the tables of docs/structure.md anew
+format: dev ## let ruff format and sort, and write the tables of docs/structure.md and README.md anew
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/python docs/structure.py
+	@$(BIN)/python docs/performance.py
 
 bench: dev ## time the commands from outside; BOOK=path for another document
 	@$(BIN)/python docs/benchmarks/commands.py $(BOOK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def _lines(
 def _by_length(axes: Any, cells: _Cells, results: Results) -> bool:
     drawn = _lines(axes, cells, "characters", lambda one: one.characters_per_s)
     axes.set(xscale="log", xlabel="characters in the text", ylabel="characters a second")
+    _plain_ticks(axes, (float(cell.axes["characters"]) for cell, _ in cells))
     axes.set_ylim(bottom=0)
     axes.set_title(_title(results, "throughput by text length"))
     axes.legend()
@@ -71,9 +72,7 @@ def _by_batch(axes: Any, cells: _Cells, results: Results) -> bool:
         points = sorted((int(rows), ms) for rows, ms in limits.items())
         axes.plot(*zip(*points, strict=True), "k--", label="limit by the card's data sheet")
     axes.set(xscale="log", yscale="log", xlabel="rows at a time", ylabel="ms a frame")
-    axes.set_xticks(sorted({float(cell.axes["batch"]) for cell, _ in cells}))
-    axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.minorticks_off()
+    _plain_ticks(axes, (float(cell.axes["batch"]) for cell, _ in cells))
     axes.set_title(_title(results, "time of a frame by batch"))
     axes.legend()
     return drawn
@@ -97,6 +96,7 @@ def _by_context(axes: Any, cells: _Cells, results: Results) -> bool:
     shown = [(cell, one) for cell, one in cells if cell.axes["batch"] == largest]
     drawn = _lines(axes, shown, "context", lambda one: 1e6 * one.median_s, "kernel")
     axes.set(xscale="log", yscale="log", xlabel="positions of a row", ylabel="us a step")
+    _plain_ticks(axes, (float(cell.axes["context"]) for cell, _ in shown))
     axes.set_title(_title(results, f"one step at batch {largest:.0f}"))
     axes.legend()
     return drawn
@@ -109,6 +109,16 @@ def _ladder(axes: Any, cells: _Cells, results: Results) -> bool:
     axes.set(xscale="log", xlabel="times real time")
     axes.set_title(_title(results, "the ladder"))
     return bool(rungs)
+
+
+def _plain_ticks(axes: Any, places: Iterable[float]) -> None:
+    """Numbers as they are instead of powers of ten, and on the x axis only where we measured."""
+    axes.set_xticks(sorted(set(places)))
+    axes.set_xticks([], minor=True)
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.yaxis.set_major_formatter("{x:g}")
+    if axes.get_yscale() == "log":
+        axes.yaxis.set_minor_formatter("{x:g}")
 
 
 def _title(results: Results, what: str) -> str:
