@@ -143,6 +143,10 @@ class Backend(Protocol):
         """Whether another attempt at the same words can come out differently."""
 
     @property
+    def longest_first(self) -> bool:
+        """Whether it is done sooner when the longest utterances come first, as batches are."""
+
+    @property
     def sampling(self) -> Mapping[str, object]:
         """The options that change samples: plain JSON values."""
 

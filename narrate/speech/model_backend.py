@@ -23,6 +23,7 @@ class ModelBackend:
     name: ClassVar[str]
     version: ClassVar[int]
     varies = True
+    longest_first = True
 
     def __init__(self, options: SpeechOptions) -> None:
         if options.checkpoint is None:

@@ -170,6 +170,7 @@ class PreviewBackend:
     name = "preview"
     rate_hz = protocol.RATE_HZ
     varies = False
+    longest_first = False
 
     def __init__(self, options: SpeechOptions) -> None:
         self._options = options

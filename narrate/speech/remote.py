@@ -59,6 +59,7 @@ class RemoteBackend:
 
     name = "remote"
     varies = True
+    longest_first = False
 
     def __init__(self, options: SpeechOptions) -> None:
         if options.server is None:

@@ -27,24 +27,37 @@ class Claims:
         self.leases = leases
 
     def take(
-        self, lease: Lease, chapters: Sequence[int], most: int, after: int = 0
+        self,
+        lease: Lease,
+        chapters: Sequence[int],
+        most: int,
+        after: Claimed | None = None,
+        *,
+        longest_first: bool = False,
     ) -> list[Claimed]:
-        """Claim up to `most` takes that are missing, in reading order behind a position.
+        """Claim up to `most` takes that are missing: in reading order, or the longest first.
 
-        None means that nothing there is both missing and free; what a process that died had
+        `after` is the last one of an earlier call: only what comes behind it is looked at. An
+        empty list means that nothing there is both missing and free; what a process that died had
         claimed is free. Renews the lease.
         """
+        length = func.length(ChunkRow.spoken)
+        order = [-length, ChunkRow.position] if longest_first else [ChunkRow.position]
+        behind = ChunkRow.position > (after.position if after else 0)
+        if longest_first and after:
+            same = length == len(after.spoken)
+            behind = (length < len(after.spoken)) | (same & behind)
         self.leases.bury()
         while True:
             with self.database.session() as session:
                 self.leases.register(session, lease)
                 query = (
                     select(ChunkRow.position, ChunkRow.take_key, ChunkRow.attempt, ChunkRow.spoken)
-                    .where(ChunkRow.book_id == lease.book_id, ChunkRow.position > after)
+                    .where(ChunkRow.book_id == lease.book_id, behind)
                     .where(ChunkRow.chapter.in_(list(chapters)))
                     .where(~exists().where(TakeRow.key == ChunkRow.take_key))
                     .where(~exists().where(ClaimRow.take_key == ChunkRow.take_key))
-                    .order_by(ChunkRow.position)
+                    .order_by(*order)
                     .limit(most)
                 )
                 if not self.database.is_sqlite:  # others look further on, instead of waiting

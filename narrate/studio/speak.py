@@ -28,6 +28,7 @@ from narrate.studio.stitch import finished_chapters
 
 __all__ = ["assist", "speak"]
 
+CLAIM_TAKES_ALONE = 256
 CLAIM_TAKES = 64
 LEAST_CLAIM_TAKES = 4
 LOOK_EVERY_S = 2.0
@@ -145,7 +146,7 @@ class _Speaker:
         self.said = 0
         self.store.claims.release(self.lease)  # a turn that failed may have left some
         self.claimed = {}
-        some = self._claim(0)
+        some = self._claim()
         if not some:
             return
         backend, voice = self.attempts.backend, self.attempts.voice
@@ -183,14 +184,19 @@ class _Speaker:
             self._again(Claimed(line.position, line.take_key, line.attempt, words[line.position]))
         self.board.abandoned = []
 
-    def _claim(self, after: int) -> list[Claimed]:
+    def _claim(self, after: Claimed | None = None) -> list[Claimed]:
         """Claim the next takes: fewer towards the end, so that all processes end together."""
         self._end_claims()
         self.company = max(1, self.store.claims.workers(self.lease.book_id))
         share = len(self.board.open) // (2 * self.company)
-        most = CLAIM_TAKES if self.company == 1 else max(LEAST_CLAIM_TAKES, share)
-        chapters = sorted(self.board.waiting)
-        some = self.store.claims.take(self.lease, chapters, min(most, CLAIM_TAKES), after)
+        most = min(max(LEAST_CLAIM_TAKES, share), CLAIM_TAKES)
+        some = self.store.claims.take(
+            self.lease,
+            sorted(self.board.waiting),
+            CLAIM_TAKES_ALONE if self.company == 1 else most,
+            after,
+            longest_first=self.attempts.backend.longest_first,
+        )
         self.claimed.update((one.take_key, one) for one in some)
         return some
 
@@ -200,7 +206,7 @@ class _Speaker:
             for one in some:
                 seed = seed_of(one.take_key)
                 yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
-            some = self._claim(some[-1].position) or self._claim(0)
+            some = self._claim(some[-1]) or self._claim()
 
     def _counted(self, stored: Iterable[Take]) -> Iterator[Take]:
         for take in stored:

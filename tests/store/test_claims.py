@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,11 +37,14 @@ print(json.dumps(said), flush=True)
 """
 
 
-def put_book(store: Store, keys: list[str] = KEYS, name: str = "b") -> None:
+def put_book(
+    store: Store, keys: list[str] = KEYS, name: str = "b", words: Sequence[str] = ()
+) -> None:
     half = len(keys) // 2
+    said = words or [f"Text {n}." for n in range(1, len(keys) + 1)]
     chunks = tuple(
-        Chunk(1 if n <= half else 2, n, f"Text {n}.", f"Text {n}.", Span(n, n + 1), 0.35)
-        for n in range(1, len(keys) + 1)
+        Chunk(1 if n <= half else 2, n, text, text, Span(n, n + 1), 0.35)
+        for n, text in enumerate(said, start=1)
     )
     plan = Plan("Title", "", "en", ("One", "Two"), chunks, ())
     store.put_plan(Book(name, Path("/b.txt"), "0", Path("/out", name)), plan, keys, [0] * len(keys))
@@ -77,7 +80,19 @@ def test_claims_come_in_reading_order_and_never_twice(store: Store) -> None:
         assert keys_of(store.claims.take(mine, [1, 2], 3)) == KEYS[:3]
         assert keys_of(store.claims.take(other, [1, 2], 3)) == KEYS[3:6]
         assert keys_of(store.claims.take(mine, [2], 2)) == KEYS[100:102]
-        assert keys_of(store.claims.take(mine, [1], 2, after=50)) == KEYS[50:52]
+        last = Claimed(50, KEYS[49], 0, "Text 50.")
+        assert keys_of(store.claims.take(mine, [1], 2, last)) == KEYS[50:52]
+
+
+def test_the_longest_come_first_where_that_is_asked_for(store: Store) -> None:
+    words = ["four", "one and two", "x", "five", "six times two", "y"]
+    put_book(store, KEYS[:6], words=words)
+    with store.leases.join("b") as lease:
+        first = store.claims.take(lease, [1, 2], 3, longest_first=True)
+        assert [one.spoken for one in first] == ["six times two", "one and two", "four"]
+        then = store.claims.take(lease, [1, 2], 2, first[-1], longest_first=True)
+        assert [one.spoken for one in then] == ["five", "x"]
+        assert [one.spoken for one in store.claims.take(lease, [1, 2], 9)] == ["y"]
 
 
 def test_what_is_stored_is_not_claimed_again(store: Store) -> None:
