@@ -16,14 +16,18 @@ __all__ = [
     "Compile",
     "Concurrency",
     "Cover",
+    "CudaGraphs",
     "CudnnBenchmark",
     "Description",
     "Formats",
     "FramesPerCharacter",
     "Include",
+    "Kernels",
     "Master",
+    "MaxContext",
     "Model",
     "Narrator",
+    "Precision",
     "Series",
     "Server",
     "Tf32",
@@ -93,6 +97,30 @@ Compile = Annotated[
 Tf32 = Annotated[bool, typer.Option("--tf32", help="Let the card round fp32 products to TF32.")]
 CudnnBenchmark = Annotated[
     bool, typer.Option("--cudnn-benchmark", help="Let cuDNN time its convolutions first.")
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision", metavar="NAME", help="bfloat16 or float32; the device's own by default."
+    ),
+]
+Kernels = Annotated[
+    str | None,
+    typer.Option(
+        "--kernels", metavar="NAME", help="The engine's: auto, library, triton, sdpa or torch."
+    ),
+]
+CudaGraphs = Annotated[
+    bool,
+    typer.Option(
+        "--cuda-graphs/--no-cuda-graphs", help="Whether the engine records frames and replays them."
+    ),
+]
+MaxContext = Annotated[
+    int | None,
+    typer.Option(
+        "--max-context", metavar="N", help="The engine's positions of a row, prompt included; 1024."
+    ),
 ]
 FramesPerCharacter = Annotated[
     float | None,

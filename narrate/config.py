@@ -115,7 +115,8 @@ class Job:
     """One request to narrate a document: plain values, so that it can be a flow's parameters.
 
     None leaves a choice to whoever knows better: `batch_size` to the free memory, `model`,
-    `attention` and `frames_per_character` to the speaking part. `workers` counts the processes that
+    `attention`, `frames_per_character`, `precision`, `kernels` and `max_context` to the speaking
+    part. `workers` counts the processes that
     speak the book on this host, each on a card of its own where there are cards.
     """
 
@@ -134,6 +135,10 @@ class Job:
     compile: str | None = None
     tf32: bool = False
     cudnn_benchmark: bool = False
+    precision: str | None = None
+    kernels: str | None = None
+    cuda_graphs: bool = True
+    max_context: int | None = None
     frames_per_character: float | None = None
     language: str | None = None
     speed: float = 1.0

@@ -11,7 +11,13 @@ from typing import Any
 from narrate.config import Job, Settings
 from narrate.core import Voice
 from narrate.errors import UsageError, VoiceError
-from narrate.speech.backend import Backend, SpeechOptions, backend_names, open_backend
+from narrate.speech.backend import (
+    Backend,
+    EngineSwitches,
+    SpeechOptions,
+    backend_names,
+    open_backend,
+)
 from narrate.speech.devices import cuda_cards
 from narrate.speech.models import Checkpoint, find_model, open_checkpoint, published_name
 from narrate.speech.server import DEFAULT_CONCURRENCY, ServerOptions
@@ -145,6 +151,11 @@ def _options(
         "compile": job.compile,
         "frames_per_character": job.frames_per_character,
     }
+    switches = {"kernels": job.kernels, "max_context": job.max_context}
+    engine = EngineSwitches(
+        graphs=job.cuda_graphs,
+        **{name: value for name, value in switches.items() if value is not None},  # type: ignore[arg-type]
+    )
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     return SpeechOptions(
         speed=job.speed,
@@ -152,5 +163,7 @@ def _options(
         server=server,
         tf32=job.tf32,
         cudnn_benchmark=job.cudnn_benchmark,
+        precision=job.precision,
+        engine=engine,
         **given,
     )

@@ -68,7 +68,8 @@ def heads() -> HeadNorms:
     return HeadNorms(Norm(1 + normal(DIM) / 10), Norm(1 + normal(DIM, 1)[:, 0] / 10))
 
 
-def test_decoding_step_by_step_is_attention_over_the_whole(heads: HeadNorms) -> None:
+@pytest.mark.parametrize("name", ["torch", "sdpa"])
+def test_decoding_step_by_step_is_attention_over_the_whole(name: str, heads: HeadNorms) -> None:
     """Rows of different lengths in slots of their own, as in a batch that was refilled."""
     steps, lengths = 12, torch.tensor([0, 3, 7])
     qkv = normal(3, 20, (Q_HEADS + 2 * KV_HEADS) * DIM)
@@ -79,7 +80,7 @@ def test_decoding_step_by_step_is_attention_over_the_whole(heads: HeadNorms) -> 
     for step in range(int(lengths.max()) + steps):
         at = torch.where(step < lengths + steps, step, -1).int()
         token = qkv[torch.arange(3), at.clamp(min=0)]
-        got = plain.attend(token, heads, rotary, cache, slots, at)
+        got = Kernels.choose(CPU, name).attend(token, heads, rotary, cache, slots, at)
         for row in range(3):
             if at[row] >= 0:
                 assert torch.allclose(got[row].to(WIDE), wanted[row, at[row]], atol=1e-5)
@@ -253,5 +254,6 @@ def test_what_a_code_is_turned_into() -> None:
 
 def test_kernels_are_chosen_by_name() -> None:
     assert Kernels.choose(CPU).name == "torch"
+    assert Kernels.choose(CPU, "sdpa").name == "sdpa"
     with pytest.raises(BackendError, match="no kernels called fast"):
         Kernels.choose(CPU, "fast")

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from narrate.core import Utterance, Voice
 from narrate.errors import UsageError
-from narrate.speech.backend import SpeechOptions, backend_names, open_backend
+from narrate.speech.backend import EngineSwitches, SpeechOptions, backend_names, open_backend
 from narrate.speech.models import Checkpoint, open_checkpoint
 from narrate.speech.voice import VoiceRequest, open_voice
 from tests.conftest import SAMPLE_WORDS
@@ -46,6 +46,43 @@ def test_it_speaks_a_cloned_voice_from_text_to_samples(
         assert one.rate_hz == backend.rate_hz == 24_000
     backend.close()
     backend.close()
+
+
+def test_switches_change_how_it_computes_and_not_what_it_says(
+    base: Checkpoint, spoken_sample: Path, tmp_path: Path
+) -> None:
+    voice = open_voice(VoiceRequest(str(spoken_sample), SAMPLE_WORDS), tmp_path, base).voice
+    said = []
+    for switches in (
+        EngineSwitches(retries=0),
+        EngineSwitches(kernels="sdpa", graphs=False, max_context=256, retries=0),
+    ):
+        backend = open_backend("qwen", options(base, engine=switches, precision="float32"))
+        utterances = [Utterance(text, text, "en", 7 + n, 6) for n, text in enumerate(TEXTS)]
+        spoken = {one.utterance.spoken: one for one in backend.speak(iter(utterances), voice)}
+        said.append({text: one.samples.astype(np.int32) for text, one in spoken.items()})
+        assert backend.in_use["kernels"] == switches.kernels.replace("auto", "torch")  # type: ignore[attr-defined]
+        assert backend.in_use["dtype"] == "float32"  # type: ignore[attr-defined]
+        backend.close()
+    for text in TEXTS:
+        assert np.abs(said[0][text] - said[1][text]).max() <= 1
+
+
+def test_a_take_s_key_knows_of_switches_that_round(base: Checkpoint) -> None:
+    usual = open_backend("qwen", options(base)).sampling
+    for more, changes in (
+        ({"engine": EngineSwitches(graphs=False, max_context=2048)}, False),
+        ({"engine": EngineSwitches(kernels="sdpa")}, True),
+        ({"precision": "float32"}, True),
+    ):
+        assert (open_backend("qwen", options(base, **more)).sampling != usual) is changes
+
+
+def test_kernels_and_precisions_that_nobody_knows_are_refused() -> None:
+    with pytest.raises(UsageError, match="--kernels"):
+        EngineSwitches(kernels="cuda")
+    with pytest.raises(UsageError, match="--precision"):
+        SpeechOptions(precision="int8")
 
 
 def test_it_speaks_with_a_named_speaker(checkpoint: Callable[[str], Path]) -> None:

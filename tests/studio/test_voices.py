@@ -103,6 +103,15 @@ def test_a_batch_size_changes_nothing_that_is_kept(cloned: Callable[..., Job], h
     assert identity(cloned(batch_size=1)) == identity(cloned(batch_size=64))
 
 
+def test_a_job_s_switches_reach_the_engine(cloned: Callable[..., Job], home: Path) -> None:
+    usual, _ = open_speech(cloned(backend="qwen", cuda_graphs=False, max_context=512))
+    chosen, _ = open_speech(cloned(backend="qwen", kernels="sdpa", precision="float32"))
+    added = dict(chosen.sampling.items() - usual.sampling.items())
+    assert added == {"kernels": "sdpa", "precision": "float32"}
+    with pytest.raises(UsageError, match="--kernels"):
+        open_speech(cloned(backend="qwen", kernels="fastest"))
+
+
 def test_no_voice_is_the_preview_voice_and_needs_no_model(data: Path, home: Path) -> None:
     chosen = cast(Job(str(data / "short-story.txt")))
     assert (chosen.backend.name, chosen.voice.name) == ("preview", "preview")
