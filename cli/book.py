@@ -79,6 +79,7 @@ def book(
     description: options.Description = None,
     lexicon: options.Lexicon = None,
     read_as_written: options.ReadAsWritten = False,
+    code: options.Code = "skip",
     workers: options.Workers = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
@@ -145,6 +146,7 @@ def book(
         description=description,
         lexicon=lexicon,
         read_as_written=read_as_written,
+        code=code,
         workers=workers,
         force=force,
     )

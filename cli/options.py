@@ -191,6 +191,11 @@ Workers = Annotated[
     ),
 ]
 
+Code = Annotated[
+    str,
+    typer.Option("--code", metavar="WAY", help="Code blocks: skip, speak, or announce them."),
+]
+
 
 def rows(batch_size: str) -> int | None:
     """Understand `--batch-size`: None for `auto`; a UsageError for what is no number."""

@@ -33,6 +33,7 @@ def plan(
     include: options.Include = None,
     lexicon: options.Lexicon = None,
     read_as_written: options.ReadAsWritten = False,
+    code: options.Code = "skip",
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Account for every character of the source.")
     ] = False,
@@ -61,6 +62,7 @@ def plan(
         include=text.included(include),
         lexicon=text.own_words(lexicon, Settings.from_environment().lexicon),
         as_written=read_as_written,
+        code=code,
     )
     source = text.read(Path(document))
     made = text.plan(source, wanted)

@@ -60,6 +60,7 @@ def narrate_book(
     description: str | None = None,
     lexicon: str | None = None,
     read_as_written: bool = False,
+    code: str = "skip",
     workers: int = 1,
     force: bool = False,
 ) -> dict[str, Any]:

@@ -158,6 +158,7 @@ class Job:
     description: str | None = None
     lexicon: str | None = None
     read_as_written: bool = False
+    code: str = "skip"
     workers: int = 1
     force: bool = False
 

@@ -52,6 +52,7 @@ def plan_options(job: Job) -> text.PlanOptions:
         include=text.included(job.include),
         lexicon=text.own_words(job.lexicon, Settings.from_environment().lexicon),
         as_written=job.read_as_written,
+        code=job.code,
     )
 
 

@@ -78,12 +78,16 @@ class Archive:
     def xml(self, name: str) -> etree._Element | None:
         """A part as XML, recovered where it is broken, without entities and without network."""
         parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, recover=True, load_dtd=False, huge_tree=False
+            resolve_entities=False, no_network=True, recover=True, load_dtd=False, huge_tree=True
         )
         try:
-            return etree.fromstring(self.part(name), parser)
+            root = etree.fromstring(self.part(name), parser)
         except (etree.XMLSyntaxError, ValueError):
             return None
+        # The parser would leave out what follows without a word.
+        if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
+            raise self.refusal(f"{name[:80]} in it is nested deeper than any document is")
+        return root
 
     @staticmethod
     def resolved(base: str, href: str) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "HeadingKind",
     "heading_of",
     "is_contents",
+    "is_index",
     "is_note",
     "is_title",
     "label_of",
@@ -117,6 +118,7 @@ _CONTENTS = re.compile(
     r"sommario|sumário|оглавление|содержание|目次|目录|目錄|차례|inhoud",
     re.IGNORECASE,
 )
+_INDEX = re.compile(r"(?:general |subject )?index(?: of names)?|(?:sach)?register", re.IGNORECASE)
 _NOTE = re.compile(r"(?:original )?transcriber['’]?s?['’]? notes?", re.IGNORECASE)
 _TITLE_CHARS = 80
 _LONG_TITLE_CHARS = 300  # "Chapter I. In which …": only after a number and a stop
@@ -137,6 +139,11 @@ def label_of(heading: Heading) -> tuple[str, int]:
 def is_contents(text: str) -> bool:
     """Whether a paragraph is the title of a list of contents."""
     return _CONTENTS.fullmatch(text.strip(" .:_*")) is not None
+
+
+def is_index(text: str) -> bool:
+    """Whether a paragraph is the title of an index."""
+    return _INDEX.fullmatch(text.strip(" .:_*")) is not None
 
 
 def is_note(text: str) -> bool:

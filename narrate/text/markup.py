@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from lxml import etree, html
 
 from narrate.core import BlockKind
+from narrate.errors import InputError
 from narrate.text.decoding import decode
 from narrate.text.extraction import Extraction, Run
+from narrate.text.flattening import flattened
+from narrate.text.matter import CODE
 from narrate.text.roles import aside_of, mark_of
 
 __all__ = ["UNREAD", "Page", "parsed", "walk"]
@@ -49,7 +52,6 @@ _KINDS = {
     "tr": BlockKind.TABLE,
 } | dict.fromkeys(_HEADINGS, BlockKind.HEADING)
 _CELLS = frozenset({"td", "th"})
-_CODE = "code block"
 _INITIAL = re.compile("fig|drop|initial")
 
 
@@ -68,18 +70,34 @@ def parsed(data: bytes, where: str) -> Page | None:
     text = _PROLOGUE.sub("", _text_of(data, where)).replace("\0", "")
     text = _CDATA.sub(lambda found: found[1].replace("&", "&amp;").replace("<", "&lt;"), text)
     text = _SELF_CLOSED.sub(_closed, text)
+    root, too_deep = _tree(text)
+    if too_deep:
+        root, too_deep = _tree(flattened(text))
+    if root is None:
+        return None
+    if too_deep:
+        raise InputError(
+            "the page is nested deeper than any page is",
+            where=where,
+            remedy="save it as plain text, and name that",
+        )
+    title = root.findtext(".//title") or ""
+    metas = (meta for meta in root.iter("meta") if meta.get("name") == "author")
+    author = next((meta.get("content") or "" for meta in metas), "")
+    language = root.get("lang") or root.get("xml:lang") or ""
+    return Page(root, " ".join(title.split()), language, " ".join(author.split()))
+
+
+def _tree(text: str) -> tuple[html.HtmlElement | None, bool]:
+    """The parsed page, and whether its parser stopped because it is nested too deep."""
     parser = html.HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True
     )
     try:
         root = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
-        return None
-    title = root.findtext(".//title") or ""
-    metas = (meta for meta in root.iter("meta") if meta.get("name") == "author")
-    author = next((meta.get("content") or "" for meta in metas), "")
-    language = root.get("lang") or root.get("xml:lang") or ""
-    return Page(root, " ".join(title.split()), language, " ".join(author.split()))
+        root = None
+    return root, any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
 
 
 def _closed(found: re.Match[str]) -> str:
@@ -199,7 +217,7 @@ class _Walker:
             level = 0
             if "\n" in spoken and kind is not BlockKind.CODE:
                 kind = BlockKind.VERSE
-        aside = top.aside or self.aside or (_CODE if kind is BlockKind.CODE else "")
+        aside = top.aside or self.aside or (CODE if kind is BlockKind.CODE else "")
         self.extraction.add(kind, runs, level=level, aside=aside)
 
 

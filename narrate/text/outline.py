@@ -39,7 +39,7 @@ class _Draft:
 
     @property
     def bare(self) -> bool:
-        return all(block.kind is BlockKind.HEADING for block in self.blocks)
+        return all(block.kind is BlockKind.HEADING or block.aside for block in self.blocks)
 
 
 def chapters_of(entries: Sequence[Entry], title: str) -> tuple[Chapter, ...]:
@@ -153,4 +153,4 @@ def title_of(block: Block) -> str:
 
 
 def _is_title_page(blocks: Sequence[Block]) -> bool:
-    return sum(len(block.text) for block in blocks) <= _OPENING_CHARS
+    return sum(len(block.text) for block in blocks if not block.aside) <= _OPENING_CHARS

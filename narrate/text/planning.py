@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from narrate.core import Block, BlockKind, Chunk, Document, Pauses, Plan, Skipped, Span
 from narrate.errors import UsageError
@@ -13,16 +13,23 @@ from narrate.text.accounting import ENTITY, check
 from narrate.text.chunks import Cut, Limits, Piece, pieces
 from narrate.text.clean import LIGATURE, joins
 from narrate.text.lexicon import Entry
+from narrate.text.matter import CODE
 from narrate.text.spoken import Reading, spoken
 from narrate.text.traced import skipped_in
 
 __all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "included", "plan"]
 
-PLAN_VERSION = 6
+PLAN_VERSION = 7
 """Raised by hand when the same document would give other chunks than before."""
 
 MIN_MAX_CHARS = 40
 _MOST_CHARS = {"zh": 120, "ja": 120}  # a Han sign takes two or three times a letter's time
+SKIP, SPEAK, ANNOUNCE = CODE_WAYS = ("skip", "speak", "announce")
+_ANNOUNCED = {
+    "en": "Code example.", "de": "Codebeispiel.", "fr": "Exemple de code.",
+    "es": "Ejemplo de código.", "it": "Esempio di codice.", "pt": "Exemplo de código.",
+    "ru": "Пример кода.", "zh": "代码示例。", "ja": "コードの例。", "ko": "코드 예제.",
+}  # fmt: skip
 NOTHING = "nothing to pronounce"
 SCENE_BREAK = "scene break"
 _MOST_SPOKEN = 1.5
@@ -37,6 +44,7 @@ class PlanOptions:
     """How to plan: the hard limit of a chunk, another language than the document's, pauses.
 
     `include` names what is spoken although it is set aside: reasons, words of them, or "all".
+    `code` says what becomes of code blocks: skip, speak, or announce, which says that one is there.
     `lexicon` holds the reader's own words; `as_written` leaves numbers and the like to the voice.
     """
 
@@ -46,9 +54,14 @@ class PlanOptions:
     include: tuple[str, ...] = ()
     lexicon: tuple[Entry, ...] = ()
     as_written: bool = False
+    code: str = SKIP
 
     def __post_init__(self) -> None:
-        """Refuse a limit under which words could not stay whole."""
+        """Refuse a limit under which words could not stay whole, and an unknown way with code."""
+        if self.code not in CODE_WAYS:
+            raise UsageError(
+                f"--code does not understand {self.code!r}", remedy=f"use {', '.join(CODE_WAYS)}"
+            )
         if self.max_chars < MIN_MAX_CHARS:
             raise UsageError(
                 f"a chunk of at most {self.max_chars} characters is too short",
@@ -86,6 +99,7 @@ class _Planner:
         self.skipped: list[Skipped] = []
         self.titles: list[str] = []
         self.include = options.include
+        self.code = options.code
         self._breaks = [skip.span.start for skip in document.skipped if skip.reason == SCENE_BREAK]
 
     def chunks(self) -> Iterator[Chunk]:
@@ -114,12 +128,23 @@ class _Planner:
         """The blocks that are spoken; the others are skipped for what they are."""
         wanted: list[Block] = []
         for block in blocks:
-            if block.aside and not _included(block.aside, self.include):
+            if block.aside == CODE and self.code != SKIP and not _included(CODE, self.include):
+                wanted.append(block if self.code == SPEAK else self._announced(block))
+            elif block.aside and not _included(block.aside, self.include):
                 end = _end_of(self.document.source, block.origins[-1], block.text[-1])
                 self._skip(Span(block.origins[0], end), block.aside)
             else:
                 wanted.append(block)
         return wanted
+
+    def _announced(self, block: Block) -> Block:
+        """A code block of which one line is there to be announced; the others are skipped."""
+        end = block.text.find("\n")
+        end = min(len(block.text) if end < 0 else end, self.limits.high)
+        if end < len(block.text):
+            last = _end_of(self.document.source, block.origins[-1], block.text[-1])
+            self._skip(Span(block.origins[end], last), CODE)
+        return replace(block, text=block.text[:end].rstrip(), origins=block.origins[:end])
 
     def _paced(self, block: Block, after: Block | None) -> Iterator[tuple[Piece, float]]:
         if not block.text:
@@ -142,6 +167,8 @@ class _Planner:
         yield parts[-1], self._pause_between(block, after)
 
     def _spoken(self, block: Block, piece: Piece) -> str:
+        if block.aside == CODE and self.code == ANNOUNCE:
+            return _ANNOUNCED.get(self.language.split("-")[0], _ANNOUNCED["en"])
         heading = block.kind is BlockKind.HEADING and piece.start == 0
         return spoken(block.text[piece.start : piece.end], self.reading, heading=heading)
 

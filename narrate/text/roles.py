@@ -42,6 +42,7 @@ _TITLES = tuple(
         "index": "(?:general |subject )?index|register|sachregister|索引",
         "copyright page": "copyright(?: page| notice)?|legal notice|impressum|imprint|colophon"
         "|奥付|版权",
+        "licence": "(?:the full project gutenberg(?:™|-tm)? )?licen[cs]e",
         "footnote": "(?:foot|end)?notes|fußnoten|anmerkungen|注释|注釈",
     }.items()
 )

@@ -6,48 +6,50 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from narrate.core import Skipped
 from narrate.text.headings import (
     Heading,
     HeadingKind,
     heading_of,
     is_contents,
+    is_index,
     is_note,
     is_title,
     label_of,
 )
+from narrate.text.matter import COPYRIGHT, is_copyright, is_index_entry
 from narrate.text.paragraphs import Group
-from narrate.text.traced import skipped_in
 
-__all__ = ["drop_contents", "split_headings"]
+__all__ = ["listed", "split_headings"]
 
 CONTENTS = "table of contents"
+INDEX = "index"
 NOTE = "transcriber's note"
 _HEADING_LINES = 4
 _CENTRED = 8  # columns of indent
 _ENTRY_CHARS = 160
 _PAGE = re.compile(r"(?:\s*\.[ .]{2,}|\s{2,}|\t)\s*[\divxlc]+$", re.IGNORECASE)
 _MIN_LIST = 3
+_MATTER_GROUPS = 40
+_MIN_INDEX = 5
+_INDEX_SHARE = 0.6
 _WIDE_GAP = 3  # blank lines
 _FULL_LINE = 0.6  # of the paragraph's longest line: a heading's title ends before that
 
 
-def drop_contents(source: str, groups: Sequence[Group]) -> tuple[list[Group], list[Skipped]]:
-    """The groups without lists of contents and transcriber's notes, and those as skipped."""
+def listed(source: str, groups: Sequence[Group]) -> dict[int, str]:
+    """Which groups are contents, notes on the text, its copyright or its index, by position."""
     lists = _Lists(source, groups)
-    kept: list[Group] = []
-    skipped: list[Skipped] = []
+    reasons: dict[int, str] = {}
     index = 0
     while index < len(groups):
         end, reason = lists.at(index)
-        if end > index:
-            start, stop = groups[index].lines[0].start, groups[end - 1].lines[-1].end
-            skipped += skipped_in(source, start, stop, reason)
-            index = end
-        else:
-            kept.append(groups[index])
-            index += 1
-    return kept, skipped
+        reasons |= dict.fromkeys(range(index, end), reason)
+        index = max(end, index + 1)
+    opening = next((i for i, head in enumerate(lists.heads) if head and i not in reasons), 0)
+    for index in (*range(min(opening, _MATTER_GROUPS)), *lists.closing()):
+        if index not in reasons and is_copyright(" ".join(lists.texts[index].split())):
+            reasons[index] = COPYRIGHT
+    return reasons if len(reasons) < len(groups) else {}
 
 
 def split_headings(source: str, groups: Sequence[Group]) -> list[tuple[Group, Heading | None]]:
@@ -148,6 +150,8 @@ class _Lists:
             return self._contents_end(start), CONTENTS
         if is_note(title):
             return self._note_end(start), NOTE
+        if is_index(title):
+            return self._index_end(start), INDEX
         return self._run_end(start), CONTENTS
 
     def _contents_end(self, start: int) -> int:
@@ -175,6 +179,17 @@ class _Lists:
             _PAGE.search(line) is not None or heading_of(line) is not None for line in lines
         )
         return 2 * listed > len(lines)
+
+    def closing(self) -> range:
+        """The groups at the end among which a copyright may stand."""
+        return range(max(0, len(self.texts) - _MATTER_GROUPS // 4), len(self.texts))
+
+    def _index_end(self, start: int) -> int:
+        """Behind an index, the rest of the text; none where few lines end in pages."""
+        lines = [line for text in self.texts[start + 1 :] for line in text.split("\n")]
+        entries = sum(map(is_index_entry, lines))
+        enough = entries >= max(_MIN_INDEX, _INDEX_SHARE * len(lines))
+        return len(self.texts) if enough else start
 
     def _note_end(self, start: int) -> int:
         """Behind a note's title and its paragraphs, up to a heading or a wide gap."""

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from narrate.errors import InputError
-from narrate.text import read
+from narrate.text import plan, read
 from narrate.text.readers import MAX_FILE_BYTES
+from tests.text.test_reading_office import docx, p
 
 
 def refusal(path: Path) -> InputError:
@@ -86,3 +87,28 @@ def test_the_case_of_an_ending_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "A.TXT"
     path.write_text("Words.")
     assert read(path).chapters[0].blocks[0].text == "Words."
+
+
+@pytest.mark.parametrize("tags", ["div", "b", "ul li", "blockquote", "table tr td", "p span"])
+def test_a_page_ten_thousand_levels_deep_keeps_its_text(tmp_path: Path, tags: str) -> None:
+    names = tags.split()
+    deep = "".join(f"<{name}>" for name in names) * 10_000
+    shut = "".join(f"</{name}>" for name in reversed(names)) * 10_000
+    path = tmp_path / "deep.html"
+    path.write_text(f"<p>At the top.</p>{deep}Deep down.{shut}<p>At the end.</p>")
+    spoken = " ".join(chunk.text for chunk in plan(read(path)).chunks)
+    assert spoken == "At the top. Deep down. At the end."
+
+
+def test_a_page_of_ten_thousand_open_paragraphs_stays_one_of_paragraphs(tmp_path: Path) -> None:
+    path = tmp_path / "open.html"
+    path.write_text("".join(f"<p>Word {n}." for n in range(10_000)) + "<div>" * 3_000 + "End.")
+    chunks = plan(read(path)).chunks
+    assert len(chunks) == 10_001 and chunks[-1].text == "End."
+
+
+def test_a_word_document_too_deep_to_be_parsed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.docx"
+    path.write_bytes(docx("<w:sdt>" * 10_000 + p("Lost?") + "</w:sdt>" * 10_000))
+    with pytest.raises(InputError, match="deeper"):
+        read(path)

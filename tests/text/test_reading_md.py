@@ -9,19 +9,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from narrate.core import BlockKind, Document
-from narrate.errors import InputError
+from narrate.errors import InputError, UsageError
+from narrate.text import PlanOptions, plan
 from tests.text.conftest import planned
 
 Reader = Callable[..., Document]
 
 
 def said(document: Document) -> list[str]:
-    return [block.text for chapter in document.chapters for block in chapter.blocks]
+    every = (block for chapter in document.chapters for block in chapter.blocks)
+    return [block.text for block in every if not block.aside]
 
 
 def reasons(document: Document) -> dict[str, str]:
     return {
-        skip.reason: document.source[skip.span.start : skip.span.end] for skip in document.skipped
+        skip.reason: document.source[skip.span.start : skip.span.end]
+        for skip in plan(document).skipped
     }
 
 
@@ -78,13 +81,13 @@ def test_every_kind_of_block_is_read_or_has_a_reason(document: Reader) -> None:
     assert {"front matter", "code block", "table mark", "list mark", "quote mark"} <= set(
         reasons(read)
     )
-    assert "alert" in "".join(read.source[s.span.start : s.span.end] for s in read.skipped)
-    planned(read)
+    skipped = planned(read).skipped
+    assert "alert" in "".join(read.source[s.span.start : s.span.end] for s in skipped)
 
 
 def test_a_bar_between_cells_is_a_pause(document: Reader) -> None:
-    plan = planned(document("| a | b |\n|---|---|\n| one | two |\n", "a.md"))
-    assert [chunk.spoken for chunk in plan.chunks] == ["a, b", "one, two"]
+    made = planned(document("| a | b |\n|---|---|\n| one | two |\n", "a.md"))
+    assert [chunk.spoken for chunk in made.chunks] == ["a, b", "one, two"]
 
 
 @pytest.mark.parametrize(
@@ -150,3 +153,34 @@ def test_no_markup_loses_or_repeats_a_character(document: Reader, source: str) -
     except InputError:
         return
     planned(read, max_chars=40)
+
+
+CODE = "Before.\n\n```python\nx = 1\n\n    y = 2\n```\n\nBetween.\n\n    indented\n\nAfter.\n"
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("skip", ["Before.", "Between.", "After."]),
+        ("speak", ["Before.", "x equals one y equals two", "Between.", "indented", "After."]),
+        ("announce", ["Before.", "Code example.", "Between.", "Code example.", "After."]),
+    ],
+)
+def test_code_blocks_are_skipped_spoken_or_announced(
+    document: Reader, way: str, words: list[str]
+) -> None:
+    read = document(CODE, "a.md")
+    made = plan(read, PlanOptions(code=way))
+    assert [chunk.spoken for chunk in made.chunks] == words
+
+
+def test_another_way_with_code_is_refused() -> None:
+    with pytest.raises(UsageError, match="shout"):
+        PlanOptions(code="shout")
+
+
+def test_parts_of_a_book_in_markdown_are_left_out_by_their_titles(document: Reader) -> None:
+    source = "# Book\n\n## Contents\n\n- One\n\n## One\n\nText.\n\n## Index\n\noil, 3\n"
+    made = planned(document(source + "\n## License\n\nFree.\n", "a.md"))
+    assert [chunk.text for chunk in made.chunks] == ["Book", "One", "Text."]
+    assert {skip.reason for skip in made.skipped} >= {"contents", "index", "licence"}

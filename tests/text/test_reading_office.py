@@ -106,7 +106,7 @@ def test_a_hyphen_at_a_line_s_end_goes_only_where_the_word_is_known(
 
 def test_pride_and_prejudice_reads_from_pdf_as_from_text() -> None:
     def words(document: Document) -> Counter[str]:
-        text = " ".join(block.text for chapter in document.chapters for block in chapter.blocks)
+        text = " ".join(chunk.text for chunk in plan(document).chunks)
         return Counter(re.findall(r"[^\W_]+", text.lower()))
 
     pdf = read(book("pdf/pride-and-prejudice_1342.pdf"))

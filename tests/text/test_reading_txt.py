@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
 from narrate.core import Block, BlockKind, Document
+from narrate.text import PlanOptions, plan
 from tests.text.conftest import planned
 
 Reader = Callable[..., Document]
@@ -21,13 +23,13 @@ the dark water, drifting without any sail.
 
 
 def blocks(document: Document) -> list[Block]:
-    return [block for chapter in document.chapters for block in chapter.blocks]
+    every = (block for chapter in document.chapters for block in chapter.blocks)
+    return [block for block in every if not block.aside]
 
 
 def reasons(document: Document) -> dict[str, str]:
-    return {
-        skip.reason: document.source[skip.span.start : skip.span.end] for skip in document.skipped
-    }
+    skipped = plan(document).skipped
+    return {skip.reason: document.source[skip.span.start : skip.span.end] for skip in skipped}
 
 
 def test_hard_wrapped_lines_are_joined_within_a_paragraph(document: Reader) -> None:
@@ -98,6 +100,8 @@ def test_the_gutenberg_frame_is_cut_and_its_fields_are_read(document: Reader) ->
     assert (read.title, read.author, read.language) == ("Salt", "A. Writer", "de")
     assert [block.text for block in blocks(read)] == ["Es war einmal."]
     assert "Produced by" in reasons(read)["Project Gutenberg header"]
+    asked = plan(read, PlanOptions(include=("licence",))).chunks
+    assert asked[-1].text.endswith("Law.")
     assert "Law." in reasons(read)["Project Gutenberg licence"]
 
 
@@ -164,7 +168,9 @@ def test_a_list_of_contents_is_skipped(document: Reader, title: str) -> None:
     body = "\n\n".join(f"{name}\n\n{WRAPPED}" for name in names)
     read = document(f"SALT\n\n{title}{apart.join(names)}\n\n\n{body}")
     assert [chapter.title for chapter in read.chapters] == names
-    assert reasons(read)["table of contents"].startswith(title.strip())
+    listed = plan(read).skipped
+    skipped = [read.source[s.span.start : s.span.end] for s in listed]
+    assert "".join("".join(skipped).split()) == "".join((title + "".join(names)).split())
 
 
 def test_a_document_without_headings_is_one_chapter_named_after_it(document: Reader) -> None:
@@ -252,3 +258,39 @@ def test_a_form_feed_is_a_page_end_and_parts_no_sentence(texts: Callable[..., li
         f"{line} {line} {line}.",
         f"Another page. {line}",
     ]
+
+
+RIGHTS = "Copyright © 2020 Ann Author. All rights reserved.\n\nISBN 978-3-16-148410-0\n\n"
+
+
+def test_copyright_contents_and_index_are_left_out_unless_asked_for(document: Reader) -> None:
+    names = [f"Chapter {n}" for n in range(1, 5)]
+    body = "\n\n".join(f"{name}\n\n{WRAPPED}" for name in names)
+    index = "INDEX\n\nbread, 12, 30-34\nharbour, 7\nlamp, 9, 11\noil, 3\nsalt, 45\nwater, 6\n"
+    contents = "CONTENTS\n\n" + "\n\n".join(names)
+    read = document(f"SALT\n\n{RIGHTS}{contents}\n\n\n{body}\n\n{index}")
+    made = planned(read)
+    assert [chapter.title for chapter in read.chapters] == names
+    spoken = " ".join(chunk.text for chunk in made.chunks)
+    assert not re.search("ISBN|rights|CONTENTS|lamp, 9", spoken)
+    assert {"copyright page", "table of contents", "index"} <= reasons(read).keys()
+    for part, words in {"copyright": "ISBN", "contents": "CONTENTS", "index": "lamp, 9"}.items():
+        chunks = plan(read, PlanOptions(include=(part,))).chunks
+        assert words in " ".join(chunk.text for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Copyright law changed in 1976, and so did he.",
+        "INDEX\n\nHe looked up the index, and found nothing at all in it.",
+        "Published in 1851, it was forgotten.",
+    ],
+)
+def test_prose_about_rights_is_no_copyright_page(document: Reader, text: str) -> None:
+    assert planned(document(f"{text}\n\n{WRAPPED}")).skipped == ()
+
+
+def test_a_document_that_is_all_licence_is_spoken(document: Reader) -> None:
+    assert planned(document("Copyright 2020 Ann Author\n")).chunks
+    assert planned(document("# Licence\n\nDo as you like.", "a.md")).chunks

@@ -48,7 +48,8 @@ def read(path: Path) -> Document:
             remedy=f"the endings that can be read are {', '.join(SUPPORTED)}",
         )
     document = reader(data, path)
-    spoken = (block.text for chapter in document.chapters for block in chapter.blocks)
+    blocks = (block for chapter in document.chapters for block in chapter.blocks)
+    spoken = (block.text for block in blocks if not block.aside)
     if not any(char.isalnum() for text in spoken for char in text):
         raise InputError(
             "the document holds no words to speak",

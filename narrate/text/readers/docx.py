@@ -11,6 +11,7 @@ from narrate.core import BlockKind, Document
 from narrate.text.archive import Archive
 from narrate.text.extraction import Extraction, Run
 from narrate.text.language import language_of
+from narrate.text.matter import without_matter
 from narrate.text.outline import chapters_by_level, joined_opening, promoted
 
 __all__ = ["read"]
@@ -46,7 +47,7 @@ def read(data: bytes, path: Path) -> Document:
         title=title,
         author=_property(core, "creator"),
         language=language_of(spoken, _property(core, "language")),
-        chapters=joined_opening(chapters_by_level(blocks, title)),
+        chapters=without_matter(joined_opening(chapters_by_level(blocks, title))),
         source=extraction.source,
         skipped=tuple(sorted(extraction.skipped, key=lambda skip: skip.span)),
     )

@@ -7,7 +7,7 @@ its chapters. A manifest may name files that are not there; those are passed ove
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lxml import etree, html
@@ -17,8 +17,8 @@ from narrate.text.archive import Archive
 from narrate.text.extraction import Extraction, boilerplate_aside
 from narrate.text.language import language_of
 from narrate.text.markup import Page, parsed, walk
+from narrate.text.matter import without_matter
 from narrate.text.outline import chapters_at, chapters_by_level, joined_opening, promoted
-from narrate.text.roles import aside_of_title
 
 __all__ = ["package_of", "read"]
 
@@ -79,7 +79,7 @@ def read(data: bytes, path: Path) -> Document:
         title=title,
         author=package.author,
         language=language_of(spoken, package.language),
-        chapters=tuple(_without_matter(c) for c in _chapters(blocks, toc, pages, title)),
+        chapters=without_matter(_chapters(blocks, toc, pages, title)),
         source=extraction.source,
         skipped=tuple(sorted(extraction.skipped, key=lambda skip: skip.span)),
         cover=archive.part(package.cover) or None if package.cover else None,
@@ -98,15 +98,6 @@ def _chapters(
     if len(toc) > 1:
         return chapters_at(blocks, toc[::-1], title)
     return chapters_at(blocks, [(index, "") for index in pages], title)
-
-
-def _without_matter(chapter: Chapter) -> Chapter:
-    """The chapter, set aside where its title says that it is contents, an index or the like."""
-    reason = aside_of_title(chapter.title)
-    if not reason:
-        return chapter
-    blocks = (block if block.aside else replace(block, aside=reason) for block in chapter.blocks)
-    return Chapter(chapter.title, tuple(blocks))
 
 
 def _refuse_protected(archive: Archive) -> None:

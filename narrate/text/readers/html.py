@@ -9,6 +9,7 @@ from narrate.errors import InputError
 from narrate.text.extraction import Extraction, boilerplate_aside
 from narrate.text.language import language_of
 from narrate.text.markup import parsed, walk
+from narrate.text.matter import without_matter
 from narrate.text.outline import chapters_by_level, joined_opening, promoted
 
 __all__ = ["read"]
@@ -33,7 +34,7 @@ def read(data: bytes, path: Path) -> Document:
         title=title,
         author=page.author,
         language=language_of(spoken, page.language),
-        chapters=joined_opening(chapters_by_level(blocks, title)),
+        chapters=without_matter(joined_opening(chapters_by_level(blocks, title))),
         source=extraction.source,
         skipped=tuple(sorted(extraction.skipped, key=lambda skip: skip.span)),
     )

@@ -17,6 +17,7 @@ from narrate.core import Block, BlockKind, Document, Skipped
 from narrate.text.clean import clean
 from narrate.text.decoding import decoded
 from narrate.text.language import language_of
+from narrate.text.matter import CODE, COPYRIGHT, is_copyright, without_matter
 from narrate.text.outline import chapters_by_level
 from narrate.text.readers.inline import spoken_part
 from narrate.text.traced import Traced, Tracer, skipped_in
@@ -31,7 +32,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _ORDINAL = re.compile(r"\d{1,9}[.)]")
 _LEAD = re.compile(r"(?:!!!|\?\?\?\+?|:::|:)[ \t]+|\[[ xX]\][ \t]+|\[!\w+\]")
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
-_REGIONS = {"fence": "code block", "code_block": "code block", "hr": "scene break"}
+_FENCE = re.compile(r"`{3,}|~{3,}")
 _PREFIXES = (
     (re.compile(r"[-*+]$|\d+[.)]$"), "list mark"),
     (re.compile(r"#|[=-]+$"), "heading mark"),
@@ -64,8 +65,8 @@ def read(data: bytes, path: Path) -> Document:
     return Document(
         title=title,
         author=fields.get("author", ""),
-        language=language_of(" ".join(block.text for block in blocks), declared),
-        chapters=chapters_by_level(blocks, title),
+        language=language_of(" ".join(b.text for b in blocks if not b.aside), declared),
+        chapters=without_matter(chapters_by_level(blocks, title)),
         source=source,
         skipped=tuple(sorted(skipped, key=lambda skip: skip.span)),
         notes=found.notes,
@@ -107,8 +108,10 @@ class _Reading:
 
     def _structure(self, token: Token) -> None:
         name, _, edge = token.type.rpartition("_")
-        if token.type in _REGIONS and token.map:
-            self.regions |= dict.fromkeys(range(*token.map), _REGIONS[token.type])
+        if token.type in ("fence", "code_block") and token.map:
+            self._code(token.map, fenced=token.type == "fence")
+        elif token.type == "hr" and token.map:
+            self.regions |= dict.fromkeys(range(*token.map), "scene break")
         elif token.type == "html_block" and token.map:
             self._html(token.map)
         elif name in _CONTAINERS and edge == "open":
@@ -143,11 +146,28 @@ class _Reading:
             BlockKind.HEADING if heading else inner, piece, int(parent.tag[1:]) if heading else 0
         )
 
-    def _add(self, kind: BlockKind, piece: Traced, level: int = 0) -> None:
+    def _add(self, kind: BlockKind, piece: Traced, level: int = 0, aside: str = "") -> None:
         cleaned, invisible = clean(piece)
         self.skipped += invisible
+        if kind is BlockKind.PARAGRAPH and is_copyright(cleaned.text):
+            aside = COPYRIGHT
         if cleaned.text:
-            self.blocks.append(Block(kind, cleaned.text, cleaned.origins, level))
+            self.blocks.append(Block(kind, cleaned.text, cleaned.origins, level, aside))
+
+    def _code(self, lines: Sequence[int], *, fenced: bool) -> None:
+        """A code block line by line, the fences around it skipped."""
+        self.regions |= dict.fromkeys(range(*lines), CODE)
+        tracer = Tracer(self.source)
+        for number in range(lines[0] + fenced, lines[1]):
+            start, end = self.lines[number]
+            bare = self.source[start:end].strip()
+            if not bare or (fenced and number + 1 == lines[1] and _FENCE.fullmatch(bare)):
+                continue
+            start = self.source.index(bare, start, end)
+            tracer.copy(start, start + len(bare))
+            tracer.put("\n", start + len(bare))
+            self.claimed.append((start, start + len(bare)))
+        self._add(BlockKind.CODE, tracer.done(), aside=CODE)
 
     def _traced(self, content: str, lines: Sequence[int]) -> Traced:
         """The content of a block, each of whose lines is the end of a source line."""

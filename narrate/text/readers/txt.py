@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from narrate.core import Block, BlockKind, Document, Skipped
@@ -12,6 +13,7 @@ from narrate.text.clean import clean
 from narrate.text.decoding import decoded
 from narrate.text.headings import Heading, heading_of
 from narrate.text.language import language_of, named
+from narrate.text.matter import without_matter
 from narrate.text.outline import Entry, chapters_of, opening_title
 from narrate.text.paragraphs import (
     Group,
@@ -23,7 +25,7 @@ from narrate.text.paragraphs import (
     parted,
     wrap_width,
 )
-from narrate.text.sections import drop_contents, split_headings
+from narrate.text.sections import listed, split_headings
 from narrate.text.traced import Traced, Tracer, skipped_in
 
 __all__ = ["read", "read_text"]
@@ -53,28 +55,39 @@ def read_text(
     `facts` may hold the title and the author that a file states.
     """
     frame = gutenberg.frame_of(source[:end])
-    skipped = skipped_in(source, 0, frame.start, gutenberg.HEADER)
     groups = groups_of(source, frame.start, frame.end)
     width = wrap_width(groups)
     if not width:
         groups = [Group((line,), group.gap) for group in groups for line in group.lines]
     groups = [part for group in groups for part in parted(group, source, width)]
-    groups, cut = drop_contents(source, groups)
-    skipped += cut
-    entries: list[Entry] = []
-    for group, heading in split_headings(source, groups):
+    aside = listed(source, groups)
+    parts = [
+        *((group, None, gutenberg.HEADER) for group in groups_of(source, 0, frame.start)),
+        *((groups[index], None, reason) for index, reason in aside.items()),
+        *((group, None, gutenberg.LICENCE) for group in groups_of(source, frame.end, end)),
+        *(
+            (group, heading, "")
+            for group, heading in split_headings(
+                source, [group for index, group in enumerate(groups) if index not in aside]
+            )
+        ),
+    ]
+    parts.sort(key=lambda part: part[0].lines[0].start)
+    every: list[Entry] = []
+    skipped: list[Skipped] = []
+    for group, heading, reason in parts:
         block, dropped = _block(source, group, width, heading)
         skipped += dropped
         if block is not None:
-            entries.append(Entry(block, heading))
-    skipped += skipped_in(source, frame.end, end, gutenberg.LICENCE)
+            every.append(Entry(replace(block, aside=reason) if reason else block, heading))
     skipped += skipped_in(source, end, len(source), RUNNING_HEAD)
+    entries = [entry for entry in every if not entry.block.aside]
     title = frame.title or facts.get("title") or opening_title(entries) or path.stem
     return Document(
         title=title,
         author=frame.author or _author(entries) or facts.get("author", ""),
         language=language_of(source[frame.start : frame.end], named(frame.language)),
-        chapters=chapters_of(entries, title),
+        chapters=without_matter(chapters_of(every, title)),
         source=source,
         skipped=tuple(sorted(skipped, key=lambda skip: skip.span)),
         notes=notes,
