@@ -18,11 +18,12 @@ from narrate.engine.codec import Codec
 from narrate.engine.config import read_config
 from narrate.engine.kernels import Kernels
 from narrate.engine.languages import language_name
+from narrate.engine.loops import goes_round
 from narrate.engine.model.frame import Computer
 from narrate.engine.model.layers import Model
 from narrate.engine.options import EngineOptions
 from narrate.engine.prompt import PromptWriter
-from narrate.engine.runner import Runner
+from narrate.engine.runner import HostCodes, Runner
 from narrate.engine.sampler import SamplingOptions, read_sampling, rules_of
 from narrate.engine.scheduler import Ended, Job, Scheduler, Status, frame_cap
 from narrate.engine.tokens import TextIds
@@ -162,7 +163,7 @@ class Engine:
                 model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
             self._past = self._reference(prompt)
         self._source = enumerate(utterances, start=1)
-        self._ended: dict[int, Ended] = {}
+        self._ended: dict[int, tuple[Ended, HostCodes]] = {}
         self._refused: list[str] = []
         try:
             while self._pull() or not self._scheduler.idle:
@@ -230,8 +231,8 @@ class Engine:
         if ended.status == Status.FAULTY:
             self._refuse(job.number, job.utterance, "its logits are not numbers (NaN)")
             return
-        self._ended[job.number] = ended
         codes = self._runner.codes(ended.slot, ended.frames)
+        self._ended[job.number] = ended, HostCodes(codes)
         self.parts.decoder.put(job.number, torch.cat((self._past, codes)), len(self._past))
 
     def _reference(self, prompt: VoicePrompt) -> torch.Tensor:
@@ -254,11 +255,12 @@ class Engine:
     def _spoken(self, wait: bool = False) -> Iterator[Spoken]:
         for number, samples in self.parts.decoder.take(wait):
             assert isinstance(number, int)
-            ended = self._ended.pop(number)
+            ended, codes = self._ended.pop(number)
             checks: dict[str, object] = {
                 "frames": ended.frames,
                 "eos": ended.status == Status.ENDED,
                 "runaway": ended.status == Status.CAPPED,
+                "loop": goes_round(codes.read()),
                 "retries": ended.job.attempt,
             }
             yield Spoken(ended.job.utterance, samples, self.rate_hz, checks)

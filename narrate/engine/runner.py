@@ -9,13 +9,14 @@ from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from narrate.engine.graphs import Replay
 from narrate.engine.model.frame import Computer
 from narrate.engine.scheduler import Job, Progress
 from narrate.engine.state import Intake, State
 
-__all__ = ["Runner"]
+__all__ = ["HostCodes", "Runner"]
 
 Newcomer = tuple[int, Job]
 
@@ -149,6 +150,25 @@ class Runner:
         for _, _, replay in self._arrivals.values():
             replay.close()
         self._arrivals.clear()
+
+
+class HostCodes:
+    """A row's first codes on their way to the host, copied while the codec computes."""
+
+    def __init__(self, codes: torch.Tensor) -> None:
+        first = codes[:, :1].to(torch.int16)  # a codebook has a few thousand entries
+        self._held, self._sent = first, None
+        if first.is_cuda:
+            self._held = torch.empty(first.shape, dtype=first.dtype, pin_memory=True)
+            self._held.copy_(first, non_blocking=True)
+            self._sent = torch.cuda.Event()
+            self._sent.record()
+
+    def read(self) -> NDArray[np.int16]:
+        """The codes, [frames, 1]; waits for them."""
+        if self._sent is not None:
+            self._sent.synchronize()
+        return self._held.numpy()
 
 
 class _Staging:

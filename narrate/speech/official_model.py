@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from narrate.core import VoicePrompt
 from narrate.engine.kernels.noise import gumbel
+from narrate.engine.loops import goes_round
 from narrate.errors import BackendError
 from narrate.speech.backend import SpeechOptions
-from narrate.speech.loops import goes_round
 from narrate.speech.models import Checkpoint, check_tensors
 from narrate.speech.published import load_published, load_weights
 

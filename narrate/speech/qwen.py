@@ -59,8 +59,9 @@ class QwenBackend(ModelBackend):
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples as soon as they are there, the longest texts first.
 
-        `checks` holds `frames`, `eos`, `retries`, and `runaway` where the cap was reached without
-        an end. `BackendError` names what could not be spoken, after everything else was.
+        `checks` holds `frames`, `eos`, `retries`, `runaway` where the cap was reached without an
+        end, and `loop` where the codes go round in circles. `BackendError` names what could not
+        be spoken, after everything else was.
         """
         prompt = prompt_of(voice, self._checkpoint).prompt
         per_character = self._options.frames_per_character

@@ -95,10 +95,26 @@ def test_a_broken_off_call_leaves_nothing_behind(tiny: Tiny, voice: VoicePrompt)
 
 def test_checks_say_how_it_ended(tiny: Tiny, voice: VoicePrompt) -> None:
     (capped,) = engine(tiny.never_ending(), retries=2).speak(iter(utterances(1, 4)), voice)
-    assert capped.checks == {"frames": 4, "eos": False, "runaway": True, "retries": 2}
+    told = {"frames": 4, "eos": False, "runaway": True, "retries": 2, "loop": False}
+    assert capped.checks == told
     assert capped.rate_hz == 24000
     (ended,) = engine(tiny).speak(iter([Utterance("ends", "Hello.", "en", 3, 60)]), voice)
     assert ended.checks["eos"] and not ended.checks["runaway"]
+
+
+def test_a_row_that_goes_round_is_marked_and_others_are_not(tiny: Tiny, voice: VoicePrompt) -> None:
+    endless = tiny.never_ending()
+    # With a head of zeros every code is as likely as the first, which is taken again and again.
+    stuck = replace(endless.model, head=torch.zeros_like(endless.model.head))
+    greedy = SamplingOptions(do_sample=False)
+    options = EngineOptions(batch_size=2, newcomers=2, max_context=128, retries=0)
+    for model, sampling, loops in (
+        (stuck, greedy, True),
+        (endless.model, SamplingOptions(temperature=1.5), False),
+    ):
+        engine = Engine.of(Parts(model, endless.ids, sampling, Echo()), options)
+        spoken = list(engine.speak(iter(utterances(2, 36)), voice))
+        assert [one.checks["loop"] for one in spoken] == [loops, loops]
 
 
 def test_texts_that_need_more_than_the_context_are_refused_by_number(

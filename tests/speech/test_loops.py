@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from narrate.speech.loops import goes_round
+from narrate.engine.loops import goes_round
 from narrate.speech.plain import without_marks
 
 

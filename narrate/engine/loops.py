@@ -16,7 +16,7 @@ _LONGEST_PERIOD = 12  # about a second: a word or two
 _ROUNDS = 3
 
 
-def goes_round(codes: NDArray[np.int64]) -> bool:
+def goes_round(codes: NDArray[np.integer]) -> bool:
     """Whether codes [frames, groups] repeat a stretch of up to 12 frames, for 2.4 s or more."""
     first = codes[:, 0]
     return any(
