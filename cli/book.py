@@ -80,6 +80,7 @@ def book(
     lexicon: options.Lexicon = None,
     read_as_written: options.ReadAsWritten = False,
     code: options.Code = "skip",
+    verify_asr: options.VerifyAsr = None,
     workers: options.Workers = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
@@ -147,6 +148,7 @@ def book(
         lexicon=lexicon,
         read_as_written=read_as_written,
         code=code,
+        verify_asr=verify_asr,
         workers=workers,
         force=force,
     )

@@ -32,6 +32,7 @@ __all__ = [
     "Server",
     "Tf32",
     "Title",
+    "VerifyAsr",
     "Voice",
     "VoiceDesign",
     "VoiceText",
@@ -177,6 +178,14 @@ Lexicon = Annotated[
         "--lexicon",
         metavar="FILE",
         help="How words are said: written form, tab, spoken form, a line each.",
+    ),
+]
+VerifyAsr = Annotated[
+    str | None,
+    typer.Option(
+        "--verify-asr",
+        metavar="MODEL",
+        help="Let a recogniser listen: a faster-whisper model's folder, or module:object.",
     ),
 ]
 ReadAsWritten = Annotated[

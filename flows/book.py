@@ -61,6 +61,7 @@ def narrate_book(
     lexicon: str | None = None,
     read_as_written: bool = False,
     code: str = "skip",
+    verify_asr: str | None = None,
     workers: int = 1,
     force: bool = False,
 ) -> dict[str, Any]:

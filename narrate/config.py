@@ -159,6 +159,7 @@ class Job:
     lexicon: str | None = None
     read_as_written: bool = False
     code: str = "skip"
+    verify_asr: str | None = None
     workers: int = 1
     force: bool = False
 

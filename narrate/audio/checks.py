@@ -17,13 +17,14 @@ from narrate.audio.measures import Measures, measured
 from narrate.audio.norms import Norms
 from narrate.core import Spoken
 
-__all__ = ["FAULTS", "Heard", "heard", "outlier", "severity"]
+__all__ = ["FAULTS", "Heard", "heard", "outlier", "severity", "worst"]
 
 FAULTS = (
     "nan",
     "empty",
     "silent",
     "too short",
+    "other words",
     "loop",
     "runaway",
     "too long",
@@ -133,6 +134,11 @@ def _says_again(spoken: str) -> bool:
         for size in range(1, 5)
         for at in range(len(words) - 3 * size + 1)
     )
+
+
+def worst(*faults: str | None) -> str | None:
+    """Return the fault that spoils most, or None."""
+    return min((fault for fault in faults if fault), key=FAULTS.index, default=None)
 
 
 def severity(fault: str | None) -> int:

@@ -8,15 +8,18 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from narrate.audio.checks import heard
+from narrate.audio.checks import heard, worst
 from narrate.audio.takes import encode_take
 from narrate.core import Spoken, Take
 from narrate.store import NewTake, Store
+from narrate.studio.verify import OTHER_WORDS, Verifier
 
-__all__ = ["MEASURES", "Recorder"]
+__all__ = ["MEASURES", "WORD_ERROR", "Recorder"]
 
 MEASURES = "heard"
 """Under this name what was measured stands among a take's checks."""
+WORD_ERROR = "word_error"
+"""The same of what a recogniser made of it."""
 
 COMMIT_TAKES = 32
 COMMIT_S = 0.5
@@ -32,8 +35,8 @@ class Recorder:
     waits for the queue to drain.
     """
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, verifier: Verifier | None = None) -> None:
+        self.store, self.verifier = store, verifier
         self.waiting: queue.Queue[Future[NewTake] | None] = queue.Queue(QUEUE_TAKES)
         self.stored: queue.SimpleQueue[list[Take]] = queue.SimpleQueue()
         self.failure: Exception | None = None
@@ -50,7 +53,7 @@ class Recorder:
     def record(self, spoken: Iterator[Spoken]) -> Iterator[Take]:
         """Store what is spoken; yields takes as they become safe, and the last at the end."""
         for one in spoken:
-            self._put(self.encoders.submit(_encoded, one))
+            self._put(self.encoders.submit(_encoded, one, self.verifier))
             yield from self._safe()
         self._finish()
         yield from self._safe()
@@ -100,10 +103,16 @@ class Recorder:
         return not last
 
 
-def _encoded(spoken: Spoken) -> NewTake:
+def _encoded(spoken: Spoken, verifier: Verifier | None) -> NewTake:
     utterance = spoken.utterance
     found = heard(spoken)
-    measures = {MEASURES: found.measures.as_values()} if found.measures else {}
+    measures: dict[str, object] = {}
+    fault = found.fault
+    if found.measures:
+        measures[MEASURES] = found.measures.as_values()
+        if verifier:  # what is empty or silent needs no listener
+            measures[WORD_ERROR], is_wrong = verifier(spoken)
+            fault = worst(fault, OTHER_WORDS) if is_wrong else fault
     return NewTake(
         utterance.take_key,
         encode_take(spoken.samples, spoken.rate_hz),
@@ -112,5 +121,5 @@ def _encoded(spoken: Spoken) -> NewTake:
         utterance.seed,
         utterance.attempt,
         {**spoken.checks, **measures},
-        found.fault,
+        fault,
     )

@@ -25,6 +25,7 @@ from narrate.studio.plan import require_book
 from narrate.studio.progress import Report, Tally
 from narrate.studio.recorder import Recorder
 from narrate.studio.stitch import finished_chapters
+from narrate.studio.verify import Verifier, open_verifier
 
 __all__ = ["assist", "speak"]
 
@@ -55,6 +56,7 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             Tally(book_id, lines, board.open, notes, report)
             yield from chapters
             return
+        verifier = open_verifier(job.verify_asr)
         notes += prepare_voice(job)
         backend, voice = open_speech(job)
         with closing(backend), crew(Settings.from_environment(), book_id, job.workers) as others:
@@ -64,7 +66,7 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             board.most = attempts.most
             board.look()
             tally = Tally(book_id, lines, board.open, notes, report)
-            speaker = _Speaker(store, lease, attempts, judge, board, tally)
+            speaker = _Speaker(store, lease, attempts, judge, board, tally, verifier)
             speaker.try_abandoned()
             yield from board.finished() if judge.decided else ()
             while board.waiting:
@@ -94,6 +96,7 @@ def assist(store: Store, book_id: str, report: Report) -> None:
         book = require_book(store, book_id)
         job = Job(**(book.job or {}))
         chapters = job.selection.of(len(store.chapter_titles(book_id)))
+        verifier = open_verifier(job.verify_asr)
         backend, voice = open_speech(job)
         with closing(backend):
             digest, most = speech_digest(backend, voice), job.attempts if backend.varies else 1
@@ -108,7 +111,7 @@ def assist(store: Store, book_id: str, report: Report) -> None:
                     attempts = Attempts(store, book, backend, voice, most)
                     judge = Judge(store, book)
                     judge.begin(lines)
-                    speaker = _Speaker(store, lease, attempts, judge, board, tally)
+                    speaker = _Speaker(store, lease, attempts, judge, board, tally, verifier)
                 for _ in speaker.turn():
                     pass
                 speaker.look()
@@ -127,9 +130,10 @@ class _Speaker:
         judge: Judge,
         board: Board,
         tally: Tally,
+        verifier: Verifier | None,
     ) -> None:
         self.store, self.lease, self.attempts, self.judge = store, lease, attempts, judge
-        self.board, self.tally = board, tally
+        self.board, self.tally, self.verifier = board, tally, verifier
         self.claimed: dict[str, Claimed] = {}
         self.decided: list[str] = []
         self.said = 0
@@ -151,7 +155,7 @@ class _Speaker:
             return
         backend, voice = self.attempts.backend, self.attempts.voice
         was_decided = self.judge.decided
-        with Recorder(self.store) as recorder:
+        with Recorder(self.store, self.verifier) as recorder:
             stored = recorder.record(backend.speak(self._utterances(some), voice))
             for take in self.judge.heard(self._counted(stored)):
                 self._decide(take)

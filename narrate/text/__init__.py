@@ -13,6 +13,7 @@ from narrate.text.lexicon import own_words
 from narrate.text.planning import PLAN_VERSION, PlanOptions, included, plan
 from narrate.text.readers import SUPPORTED, read
 from narrate.text.sentences import sentences
+from narrate.text.word_error import word_error
 
 __all__ = [
     "PLAN_VERSION",
@@ -26,4 +27,5 @@ __all__ = [
     "plan",
     "read",
     "sentences",
+    "word_error",
 ]
