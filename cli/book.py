@@ -210,6 +210,8 @@ def print_result(delivered: Delivered) -> None:
         typer.echo(path)
     if not whole:
         _print_chapters(delivered)
+    if delivered.findings:
+        typer.echo("\n".join(f"check: {one}" for one in delivered.findings[:20]), err=True)
     if delivered.faults:
         named = ", ".join(f"{position} ({fault})" for position, fault in delivered.faults[:20])
         more = len(delivered.faults) - 20
@@ -220,6 +222,12 @@ def print_result(delivered: Delivered) -> None:
             where=delivered.book_id,
             remedy=f"listen to them in {delivered.folder / 'report.html'}; "
             f"`narrate redo {delivered.book_id} {positions}` speaks them again",
+        )
+    if delivered.findings:
+        raise IncompleteError(
+            f"{amount(len(delivered.findings), 'fault')} in the finished files",
+            where=str(delivered.folder),
+            remedy=f"`narrate check {delivered.folder}` shows them",
         )
 
 

@@ -1,4 +1,4 @@
-"""The last task: chapters to a book."""
+"""The last task: chapters to a book, and a look at what came out."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ __all__ = ["deliver"]
 def deliver(book_id: str) -> dict[str, Any]:
     """Return what the run leaves behind, as plain values."""
     with Store(Settings.from_environment()) as store:
-        return studio.deliver(store, book_id).as_values()
+        return studio.checked(studio.deliver(store, book_id)).as_values()

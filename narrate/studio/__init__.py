@@ -5,12 +5,13 @@ found in the store, what is missing is made. Prefect's tasks call these; so can 
 """
 
 from narrate.studio.attempts import redo
-from narrate.studio.deliver import Delivered, deliver, encode_chapter, finished
+from narrate.studio.deliver import Delivered, checked, deliver, encode_chapter, finished
 from narrate.studio.join import join
 from narrate.studio.plan import Opened, Survey, find_book, plan_book, require_book, survey
 from narrate.studio.progress import Report, Speaking
 from narrate.studio.speak import assist, speak
 from narrate.studio.stitch import stitch
+from narrate.studio.verdict import Verdict, check
 
 __all__ = [
     "Delivered",
@@ -18,7 +19,10 @@ __all__ = [
     "Report",
     "Speaking",
     "Survey",
+    "Verdict",
     "assist",
+    "check",
+    "checked",
     "deliver",
     "encode_chapter",
     "find_book",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,12 @@ from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.report import write_report
 from narrate.studio.stitch import CHAPTER, finished_chapters, master_of
 from narrate.studio.timeline import TIMELINE, write_timeline
+from narrate.studio.verdict import check
 
-__all__ = ["Delivered", "deliver", "encode_chapter", "finished"]
+__all__ = ["Delivered", "checked", "deliver", "encode_chapter", "finished"]
 
 BOOK = "book"
+CHECK = "check.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Delivered:
     """What a run leaves behind: `wav` is None while chapters of the book are still unspoken.
 
     `files` are the results in the formats asked for: a book's file, or a folder of its chapters.
-    `faults` names the chunks whose best take is still a bad one, each with what is wrong.
+    `faults` names the chunks whose best take is still a bad one, each with what is wrong;
+    `findings` is what is wrong with the finished files.
     """
 
     book_id: str
@@ -52,6 +55,7 @@ class Delivered:
     audio_s: float
     faults: tuple[tuple[int, str], ...] = ()
     files: tuple[Path, ...] = ()
+    findings: tuple[str, ...] = ()
 
     def as_values(self) -> dict[str, Any]:
         """Return the facts as JSON has them."""
@@ -65,6 +69,7 @@ class Delivered:
             "audio_s": self.audio_s,
             "faults": [list(fault) for fault in self.faults],
             "files": [str(path) for path in self.files],
+            "findings": list(self.findings),
         }
 
     @classmethod
@@ -80,6 +85,7 @@ class Delivered:
             values["audio_s"],
             tuple((position, fault) for position, fault in values["faults"]),
             tuple(Path(path) for path in values["files"]),
+            tuple(values["findings"]),
         )
 
 
@@ -105,6 +111,16 @@ def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) 
     write_report(store, book, chapters)
     _write_manifest(book, titles, chapters)
     return _delivered(store, book, titles, chapters)
+
+
+def checked(delivered: Delivered) -> Delivered:
+    """Check the files of a book that is whole, write `check.json`, and add what was found."""
+    if len(delivered.chapters) < delivered.of_chapters:
+        return delivered
+    verdict = check(delivered.folder)
+    content = json.dumps(verdict.as_values(), indent=1, ensure_ascii=False) + "\n"
+    write_whole(delivered.folder / CHECK, content.encode("utf-8", "surrogatepass"))
+    return replace(delivered, findings=tuple(verdict.all_faults()))
 
 
 def encode_chapter(
@@ -233,6 +249,7 @@ def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) 
         "made_by": "narrate",
         **asdict(book.metadata),
         "master": master_of(book),
+        "formats": list(_formats(book)),
         "timeline": TIMELINE,
         "chapters": [
             {
@@ -240,6 +257,8 @@ def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) 
                 "title": titles[number - 1],
                 "file": os.path.relpath(output.path, book.folder),
                 "duration_s": round(output.duration_s, 3),
+                "samples": output.samples,
+                "rate_hz": output.rate_hz,
                 "mastering": dict(output.facts),
             }
             for number, output in sorted(chapters.items())

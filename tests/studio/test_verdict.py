@@ -1,0 +1,197 @@
+"""The check of finished files: a good book is good, and every planted fault is found and named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from narrate import studio
+from narrate.audio import ffmpeg
+from narrate.audio.encode import Labels, encode, relabel
+from narrate.audio.tags import Mark, parse_marks
+from narrate.config import Job, Settings
+from narrate.errors import InputError, OutputError
+from narrate.store import Store
+
+from .conftest import STORY, run
+
+RATE_HZ = 44_100
+Samples = NDArray[np.int16]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished book in four formats, made once."""
+    place = tmp_path_factory.mktemp("finished")
+    (place / "lighthouse.md").write_text(STORY)
+    job = Job(str(place / "lighthouse.md"), str(place / "out"), format="wav,mp3,m4b,opus")
+    settings = Settings.from_environment({"NARRATE_HOME": str(place / "home")})
+    with Store(settings) as store:
+        return run(store, job).folder
+
+
+@pytest.fixture
+def book(finished: Path, tmp_path: Path) -> Path:
+    """Give a copy of it to spoil."""
+    return Path(shutil.copytree(finished, tmp_path / finished.name))
+
+
+def faults(folder: Path) -> list[str]:
+    return studio.check(folder).all_faults()
+
+
+def test_a_finished_book_is_good_in_every_format(book: Path) -> None:
+    verdict = studio.check(book)
+    assert verdict.good, verdict.all_faults()
+    assert {one.path.suffix for one in verdict.files} == {".wav", ".mp3", ".m4b", ".opus"}
+    whole = next(one for one in verdict.files if one.path.suffix == ".m4b")
+    assert [row.chapter for row in whole.rows] == ["The lamp", "The boat"]
+    assert json.loads(json.dumps(verdict.as_values()))["good"] is True
+
+
+def test_a_file_is_measured_alike_wherever_its_blocks_end(book: Path) -> None:
+    path = book / "chapters" / "01-the-lamp.wav"
+    samples, _ = soundfile.read(path, dtype="float32")
+    samples[(1 << 19) - 3] += 0.3  # a block ends there
+    soundfile.write(path, samples, RATE_HZ, subtype="PCM_16")
+    [row] = studio.check(path).files[0].rows
+    assert row.heard.clicks == (round(((1 << 19) - 3) / RATE_HZ, 4),)
+
+
+def with_click(samples: Samples) -> Samples:
+    pause = len(samples) - RATE_HZ  # in the tail
+    samples[pause] += 9000
+    return samples
+
+
+def with_zeros(samples: Samples) -> Samples:
+    samples[-RATE_HZ : -RATE_HZ // 2] = 0
+    return samples
+
+
+def with_hole(samples: Samples) -> Samples:
+    middle = len(samples) // 2
+    quiet = (np.random.default_rng(1).standard_normal(3 * RATE_HZ) * 8).astype(np.int16)
+    return np.concatenate([samples[:middle], quiet, samples[middle:]])
+
+
+def clipped(samples: Samples) -> Samples:
+    middle = slice(4 * RATE_HZ, 5 * RATE_HZ)
+    samples[middle] = np.clip(samples[middle].astype(np.int32) * 12, -32_768, 32_767)
+    return samples
+
+
+def quiet(samples: Samples) -> Samples:
+    return samples // 2
+
+
+def noisy(samples: Samples) -> Samples:
+    noise = np.random.default_rng(1).standard_normal(len(samples)) * 100
+    return (samples + noise).astype(np.int16)
+
+
+def without_head(samples: Samples) -> Samples:
+    return samples[round(0.7 * RATE_HZ) :]
+
+
+PLANTED: dict[str, tuple[Callable[[Samples], Samples], str]] = {
+    "a click": (with_click, "1 clicks"),
+    "a zero run": (with_zeros, "digital silence of 0."),
+    "a hole of three seconds": (with_hole, "a hole of "),
+    "a clipped take": (clipped, "peak"),
+    "a level too low": (quiet, "RMS -2"),
+    "a floor too high": (noisy, "floor -5"),
+    "a missing head": (without_head, "head of 0."),
+}
+
+
+@pytest.mark.parametrize("form", ["wav", "mp3"])
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_found_in_the_encoded_file(name: str, form: str, book: Path) -> None:
+    plant, words = PLANTED[name]
+    samples, rate_hz = soundfile.read(book / "chapters/01-the-lamp.wav", dtype="int16")
+    bad = plant(samples.copy())
+    if form == "wav":
+        soundfile.write(book / "chapters/01-the-lamp.wav", bad, rate_hz, subtype="PCM_16")
+    else:
+        encode("mp3", [bad], rate_hz, book / "mp3/01-the-lamp.mp3", Labels({}))
+    one = {"wav": "chapters/01-the-lamp.wav", "mp3": "mp3/01-the-lamp.mp3"}[form]
+    found = faults(book / one)
+    assert any(words in fault for fault in found), found
+
+
+def test_a_file_of_48_khz_and_one_of_a_varying_bit_rate_are_found(book: Path) -> None:
+    source = book / "chapters/01-the-lamp.wav"
+    for target, options in (
+        ("01-the-lamp", ["-ar", "48000", "-b:a", "192k"]),
+        ("02-the-boat", ["-q:a", "2"]),
+    ):
+        options = ["-map", "0:a", "-c:a", "libmp3lame", *options, "-f", "mp3"]
+        ffmpeg.encode(None, 0, [source], options, book / f"mp3/{target}.mp3")
+    found = faults(book)
+    assert any("01-the-lamp.mp3: 48000 Hz, not 44100" in one for one in found)
+    assert any("02-the-boat.mp3: no constant bit rate" in one for one in found)
+    assert any("02-the-boat.mp3" in one and "takes and pauses" in one for one in found)
+
+
+def test_swapped_and_moved_chapter_marks_are_found(book: Path) -> None:
+    path = book / "lighthouse.m4b"
+    one, two = parse_marks(ffmpeg.describe(path)[1])
+    swapped = (replace(one, title=two.title), replace(two, title=one.title))
+    relabel("m4b", path, path, Labels({}, swapped))
+    assert any("chapter mark 1 is 'The boat', not 'The lamp'" in fault for fault in faults(book))
+    moved = (replace(one, end_ms=one.end_ms - 900), replace(two, start_ms=two.start_ms - 900))
+    relabel("m4b", path, path, Labels({}, moved))
+    assert any(f"chapter mark 2 at {two.start_ms - 900} ms" in fault for fault in faults(book))
+    relabel("m4b", path, path, Labels({}, (Mark(0, two.end_ms, "all"),)))
+    assert any("1 chapter marks, not 2" in fault for fault in faults(book))
+
+
+def test_chapters_of_different_levels_are_found(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    for name, level in (("one", 2600), ("two", 3600)):
+        speech = random.standard_normal(40 * RATE_HZ) * level
+        speech[: RATE_HZ * 3 // 4] /= 1000
+        speech[-2 * RATE_HZ :] /= 1000
+        samples = np.clip(speech, -20_000, 20_000).astype(np.int16)
+        soundfile.write(tmp_path / f"{name}.flac", samples, RATE_HZ)
+    [fault] = faults(tmp_path)
+    assert "differ in level: one" in fault
+
+
+def test_a_folder_of_others_is_measured_by_the_rules_of_acx(tmp_path: Path) -> None:
+    t = np.arange(3 * 48_000) / 48_000
+    soundfile.write(tmp_path / "theirs.mp3", 0.9 * np.sin(2 * np.pi * 300 * t), 48_000)
+    found = " ".join(faults(tmp_path))
+    for words in ("48000 Hz", "peak -0", "head of 0.0", "tail of 0", "floor"):
+        assert words in found, found
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no audio at all"])
+def test_what_is_no_audiobook_is_said_in_words(content: bytes | None, tmp_path: Path) -> None:
+    if content is None:
+        with pytest.raises(InputError, match="no audio here"):
+            studio.check(tmp_path)
+    else:
+        (tmp_path / "a.mp3").write_bytes(content)
+        with pytest.raises(OutputError, match=r"a\.mp3"):
+            studio.check(tmp_path)
+
+
+def test_without_ffmpeg_wav_and_mp3_are_still_measured(
+    book: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import sys
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    for name in ("chapters/01-the-lamp.wav", "mp3/01-the-lamp.mp3"):
+        assert studio.check(book / name).good, studio.check(book / name).all_faults()
