@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrate.errors import NarrateError, OutputError, StorageError
+from narrate.files import sync_folder
 
-__all__ = ["RIFF_LIMIT_BYTES", "WavWriter", "output_error", "sync_folder", "wav_bytes"]
+__all__ = ["RIFF_LIMIT_BYTES", "WavWriter", "output_error", "wav_bytes"]
 
 RIFF_LIMIT_BYTES = 2**32 - 1  # a RIFF file counts its bytes in 32 bits
 
@@ -150,14 +151,3 @@ class WavWriter:
             self._file.close()
         with contextlib.suppress(OSError):
             self._part.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in the folder survive a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

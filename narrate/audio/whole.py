@@ -1,30 +1,28 @@
-"""Files that appear under their name when they are whole and on the disk, and not before."""
+"""What `narrate.files` does, with the reasons that a user of an output folder needs."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from narrate.audio.wav import output_error, sync_folder
+from narrate import files
+from narrate.audio.wav import output_error
 
-__all__ = ["appearing"]
+__all__ = ["appearing", "write_whole"]
 
 
 @contextlib.contextmanager
 def appearing(out: Path) -> Iterator[Path]:
     """Yield the name to write under, `<name>.part`; an error leaves nothing behind."""
-    beside = out.with_name(out.name + ".part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with files.appearing(out) as beside:
             yield beside
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
-            beside.replace(out)
-            sync_folder(out.parent)
-        finally:
-            beside.unlink(missing_ok=True)
     except OSError as error:
         raise output_error(error, out) from error
+
+
+def write_whole(out: Path, content: bytes) -> None:
+    """Write a file that is whole under its name, or not there."""
+    with appearing(out) as beside:
+        beside.write_bytes(content)

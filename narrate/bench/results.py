@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from narrate.errors import InputError, OutputError
+from narrate.files import write_whole
 
 __all__ = ["SCHEMA", "Axis", "Cell", "Results", "Run", "Work", "read_results", "write_file"]
 
@@ -152,18 +151,7 @@ def _broken(path: Path, why: str) -> InputError:
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that appears whole or not at all; `OutputError` where it cannot be."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-        beside = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.chmod(0o644)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(path, content)
     except OSError as error:
         raise OutputError(
             f"the report cannot be written: {error.strerror}",

@@ -1,30 +1,19 @@
-"""Files that appear whole under their name, or not at all."""
+"""What is kept of a voice: files that are whole under their name, or not there."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from narrate import files
 from narrate.errors import StorageError
 
 __all__ = ["write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, flush to the disk, rename into place; `StorageError` where it cannot be."""
+    """Write a file, whoever else writes it at the same time; `StorageError` where it cannot be."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-        beside = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        files.write_whole(path, content, several_writers=True)
     except OSError as error:
         raise StorageError(
             f"what is known about the voice cannot be kept: {error.strerror}",

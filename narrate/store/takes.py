@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Double, Row, cast, delete, select, update
 
 from narrate.core import Take
+from narrate.files import sync_folder
 from narrate.store.database import Database
 from narrate.store.records import Known
 from narrate.store.schema import ChunkRow, NormsRow, TakeRow, WorkerRow
@@ -82,7 +83,7 @@ class Takes:
         with self.database.failures():
             values = sorted((self._file(take) for take in takes), key=lambda row: str(row["key"]))
             for folder in {self._path(row).parent for row in values}:
-                _fsync_folder(folder)
+                sync_folder(folder)
         keys = [row["key"] for row in values]
         insert = self.database.insert(TakeRow).values(values)
         with self.database.session() as session:
@@ -274,11 +275,3 @@ def _fault(row: Row[Any], path: Path, thorough: bool) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return None if digest == row.sha256 else "has another content than was stored"
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,11 +17,10 @@ from narrate.audio.encode import ENCODE_VERSION, Labels, encode
 from narrate.audio.encode import FORMATS as AUDIO
 from narrate.audio.stitch import read_chapter
 from narrate.audio.tags import tags_of
-from narrate.audio.whole import appearing
+from narrate.audio.whole import appearing, write_whole
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
 from narrate.studio.editions import editions
-from narrate.studio.files import write_whole
 from narrate.studio.own_pages import own_pages
 from narrate.studio.plan import require_book
 from narrate.studio.stitch import finished_chapters

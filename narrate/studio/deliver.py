@@ -11,6 +11,7 @@ from typing import Any
 
 from narrate.audio.encode import FORMATS
 from narrate.audio.stitch import join_book
+from narrate.audio.whole import write_whole
 from narrate.config import Job
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
@@ -23,7 +24,6 @@ from narrate.studio.companions import (
 )
 from narrate.studio.covers import given_cover
 from narrate.studio.editions import editions, make, make_all, stale_editions
-from narrate.studio.files import write_whole
 from narrate.studio.identity import speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.report import write_report

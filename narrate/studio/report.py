@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 
+from narrate.audio.whole import write_whole
 from narrate.config import Job
 from narrate.core import Chunk, Take
 from narrate.errors import NarrateError
 from narrate.store import Book, Line, Output, Store
 from narrate.studio.casting import open_speech
-from narrate.studio.files import write_whole
 from narrate.studio.identity import keys_of
 from narrate.studio.report_page import Attempt, Flagged, page
 from narrate.studio.timeline import timeline

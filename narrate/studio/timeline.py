@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from narrate import text
+from narrate.audio.whole import write_whole
 from narrate.store import Book, Output, Store
-from narrate.studio.files import write_whole
 from narrate.sync.timeline import TimedChapter, TimedChunk, as_values, shared_out
 
 __all__ = ["TIMELINE", "timeline", "write_timeline"]

@@ -1,0 +1,48 @@
+"""Files that appear under their name when they are whole and on the disk, and not before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["appearing", "sync_folder", "write_whole"]
+
+
+@contextlib.contextmanager
+def appearing(path: Path, *, several_writers: bool = False) -> Iterator[Path]:
+    """Yield the name to write under; an error (`OSError`) leaves nothing behind.
+
+    The name is `<name>.part`, so that a run after a crash writes over what was left; with
+    `several_writers` at once it is another one each time.
+    """
+    token = f".{uuid.uuid4().hex}" if several_writers else ""
+    beside = path.with_name(f"{path.name}{token}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield beside
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+        sync_folder(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes, *, several_writers: bool = False) -> None:
+    """Write a file as `appearing` does; `OSError` where it cannot be."""
+    with appearing(path, several_writers=several_writers) as beside:
+        beside.write_bytes(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in the folder survive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
