@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from narrate import __version__
-from narrate.cli import bench, book, clean, doctor, plan, redo, status, verdict
+from narrate.cli import bench, book, clean, doctor, export, plan, redo, status, verdict
 from narrate.cli.stop import INTERRUPTED, TERMINATED, install, reached_the_edge
 from narrate.cli.voice import voices
 from narrate.errors import NarrateError, UsageError
@@ -65,6 +65,7 @@ app.command("plan")(plan.plan)
 app.command("status")(status.status)
 app.command("redo")(redo.redo)
 app.command("check")(verdict.check)
+app.command("export")(export.export)
 app.command("clean")(clean.clean)
 app.command("doctor")(doctor.doctor)
 app.add_typer(voices, name="voice")

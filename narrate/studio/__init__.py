@@ -6,6 +6,7 @@ found in the store, what is missing is made. Prefect's tasks call these; so can 
 
 from narrate.studio.attempts import redo
 from narrate.studio.deliver import Delivered, checked, deliver, encode_chapter, finished
+from narrate.studio.export import export
 from narrate.studio.join import join
 from narrate.studio.plan import Opened, Survey, find_book, plan_book, require_book, survey
 from narrate.studio.progress import Report, Speaking
@@ -25,6 +26,7 @@ __all__ = [
     "checked",
     "deliver",
     "encode_chapter",
+    "export",
     "find_book",
     "finished",
     "join",

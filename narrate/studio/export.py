@@ -1,0 +1,41 @@
+"""Other formats, labels or levels of a book that is spoken: nothing is spoken again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from narrate.config import Job
+from narrate.store import Store
+from narrate.studio.covers import given_cover
+from narrate.studio.deliver import Delivered, deliver
+from narrate.studio.editions import check_programs
+from narrate.studio.plan import require_book
+from narrate.studio.stitch import finished_chapters, stitch
+
+__all__ = ["export"]
+
+
+def export(store: Store, book_id: str, changes: Mapping[str, Any]) -> Delivered:
+    """Make what is asked for beside what there is; a change of None leaves things as they are.
+
+    Chapters that are spoken but not stitched, or at another level, are stitched. The caller holds
+    the book's lease. Errors as of a run that comes to its end.
+    """
+    book = require_book(store, book_id)
+    old = Job(**(book.job or {"document": str(book.source_path)}))
+    given = {name: value for name, value in changes.items() if value is not None}
+    asked = Job(**(old.parameters() | given))
+    if "format" in given:
+        asked = replace(asked, format=",".join(dict.fromkeys([*old.formats, *asked.formats])))
+    check_programs(asked)
+    cover = given_cover(asked) if "cover" in given else None
+    store.put_book(replace(book, job=asked.parameters()))
+    if cover:
+        store.put_cover(book_id, "given", cover)
+    there = finished_chapters(store, book_id)
+    for part in store.progress(book_id):
+        if part.number not in there and part.done == part.chunks:
+            stitch(store, book_id, part.number)
+    return deliver(store, book_id)
