@@ -55,6 +55,7 @@ ENGLISH = {
     "rulers": "Henry VIII, Louis XIV's and Queen Elizabeth I | "
     "Henry the Eighth, Louis the Fourteenth's and Queen Elizabeth the First",
     "titles": "Mr. Hall, Dr. Lee, Prof. J. Smith | Mister Hall, Doctor Lee, Professor J. Smith",
+    "couples": "Mr. and Mrs. Hall, Mr. & Mrs. Lee | Mister and Missus Hall, Mister and Missus Lee",
     "saints": "He lives in St. Ives. | He lives in Saint Ives.",
     "latin": "e.g. tea, i.e. this, cats etc. | for example tea, that is this, cats et cetera.",
     "number": "No. 5 and #7 | Number five and number seven",
@@ -93,7 +94,7 @@ UNTOUCHED = [
     "He was 5'10\".",
     "2,5 or 1,23",
     "#tag and $HOME, #741573",
-    "See Section 5.21, dh_strip(1).",
+    "See Section 5.21, dh_strip(1), as told before[1] and here.[2]",
     "5.14. Customization",
     "5m in 90s",
 ]
@@ -112,6 +113,7 @@ OTHERS = [
     ("de", "die 90er, 1 Katze, 3. Mai, 3.5.1990", "die neunziger, 1 Katze, 3. Mai, 3.5.1990"),
     ("fr", "80 ans, 1 234,5, 5 %, le 1er mai, 21 ans", "quatre-vingts ans, mille deux cent "
      "trente-quatre virgule cinq, cinq pour cent, le premier mai, 21 ans"),
+    ("fr", "à 14 h 30, 21h", "à quatorze heures trente, vingt et une heures"),
     ("es", "23 libros, 200 páginas, 3,14, 5 €, 3.ª", "veintitrés libros, 200 páginas, tres coma "
      "uno cuatro, cinco euros, tercera"),
     ("it", "23 libri, 3,14, 1º", "ventitré libri, tre virgola uno quattro, primo"),

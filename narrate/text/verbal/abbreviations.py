@@ -37,7 +37,8 @@ def _either(words: dict[str, str]) -> str:
 
 
 _NAME = r"(?=\s+(?:[A-Z]\.\s+)*[“\"‘']?[^\W\d_a-zß-öø-ÿ][^\W\d_]|\s+[A-Z]\.\s*[A-Z])"
-_TITLE = re.compile(rf"(?<![\w.])(?P<short>{_either(_TITLES)}){_NAME}")
+_COUPLE = r"(?=\s+(?:and|or|&)\s+M(?:rs?|iss)\b)"
+_TITLE = re.compile(rf"(?<![\w.])(?P<short>{_either(_TITLES)})(?:{_NAME}|{_COUPLE})")
 # "12 Elm Dr. West" is a street; a doctor has a name, and no house number stands before.
 _DOCTOR = re.compile(rf"(?<![\w.])(?<!\d )(?P<short>Dr\.){_NAME}")
 _STREET = re.compile(r"\d+[a-z]? (?:[A-Z][\w'’.]* )+$")

@@ -188,6 +188,22 @@ def _german_time(found: re.Match[str]) -> str | None:
     return f"{said} Uhr {cardinal(minute, 'de')}" if minute else f"{said} Uhr"
 
 
+_FRENCH_TIME = re.compile(
+    r"(?<![\w.,:])(?P<hour>[01]?\d|2[0-4]) ?h(?: ?(?P<minute>[0-5]\d))?(?![\w/])"
+)
+
+
+def _french_time(found: re.Match[str]) -> str | None:
+    """ "14 h 30": quatorze heures trente; an hour is feminine."""
+    hour, minute = int(found["hour"]), int(found["minute"] or 0)
+    said = cardinal(hour, "fr")
+    if said is None or hour == 0:
+        return None
+    said = f"{said}e" if hour % 10 == 1 and hour != 11 else said
+    words = f"{said} heure{'s' if hour > 1 else ''}"
+    return f"{words} {cardinal(minute, 'fr')}" if minute else words
+
+
 def _german_day(found: re.Match[str]) -> str | None:
     words = ordinal(int(found["whole"]), "de")
     ending = "" if found["word"].lower() in ("der", "die", "das") else "n"
@@ -199,6 +215,7 @@ _ORDINALS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         "de": (Rule(_DECADE, _german_decade), Rule(_GERMAN_DAY, _german_day),
                Rule(_GERMAN_TIME, _german_time)),
         "fr": (
+            Rule(_FRENCH_TIME, _french_time),
             _ordinals("(?P<ending>er|re|ère|e|ème|è)", "fr",
                       {"er": "r", "re": "r", "ère": "r", "e": "e", "ème": "e", "è": "e"}),
         ),
