@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from narrate.config import Job, Settings
@@ -14,9 +17,16 @@ from narrate.tasks import deliver, join, plan, read, speak, stitch
 __all__ = ["narrate_book"]
 
 
+def _run_name() -> str:
+    """Name a run by its book, and its chapters where not all are wanted."""
+    asked = flow_run.parameters
+    some = f" chapters {asked['chapters']}" if asked.get("chapters") else ""
+    return Path(asked["document"]).name + some
+
+
 @flow(
     name="narrate-book",
-    flow_run_name="{document}",
+    flow_run_name=_run_name,
     task_runner=ThreadPoolTaskRunner(max_workers=1),  # type: ignore[arg-type]
     persist_result=False,
     log_prints=False,
@@ -71,6 +81,7 @@ def narrate_book(
     leads if it died.
     """
     job = Job(**locals()).parameters()  # first of all: the parameters, and nothing else yet
+    since = time.time()
     with Store(Settings.from_environment()) as store:
         while True:
             book = read(job)
@@ -80,5 +91,5 @@ def narrate_book(
                     stitched = [stitch.submit(book, chapter) for chapter in speak(book)]
                     for chapter_wav in stitched:
                         chapter_wav.result()
-                    return deliver(book)
+                    return deliver(book, since)
             job = join(book, job)

@@ -10,6 +10,7 @@ from narrate import studio
 from narrate.config import Settings
 from narrate.store import Store
 from narrate.tasks.faults import worth_retrying
+from narrate.tasks.summary import summarize
 
 __all__ = ["deliver"]
 
@@ -21,7 +22,9 @@ __all__ = ["deliver"]
     retry_delay_seconds=2,
     retry_condition_fn=worth_retrying,
 )
-def deliver(book_id: str) -> dict[str, Any]:
-    """Return what the run leaves behind, as plain values."""
+def deliver(book_id: str, since: float) -> dict[str, Any]:
+    """Return what the run leaves behind, as plain values; its page tells of it from `since` on."""
     with Store(Settings.from_environment()) as store:
-        return studio.checked(studio.deliver(store, book_id)).as_values()
+        delivered = studio.checked(studio.deliver(store, book_id)).as_values()
+        summarize(store, book_id, since)
+        return delivered

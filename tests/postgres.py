@@ -70,8 +70,11 @@ def binaries() -> Path | None:
 
 
 @contextlib.contextmanager
-def cluster(programs: Path) -> Iterator[Cluster]:
-    """Run a server while the block runs. It refuses to be root's, so root lends it to another."""
+def cluster(programs: Path, *, durable: bool = False) -> Iterator[Cluster]:
+    """Run a server while the block runs. It refuses to be root's, so root lends it to another.
+
+    A test's data need not survive a power cut; a benchmark's `durable` server writes as a real one.
+    """
     folder = Path(tempfile.mkdtemp(prefix="narrate-pg-"))  # a socket's path may have 107 bytes
     user = _other_user() if os.geteuid() == 0 else None
     as_user: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid} if user else {}
@@ -90,8 +93,13 @@ def cluster(programs: Path) -> Iterator[Cluster]:
             timeout=START_S,
             **as_user,
         )
-        # A test's data need not survive a power cut.
-        settings = ["listen_addresses=", "fsync=off", "max_connections=200", "shared_buffers=32MB"]
+        sync = "on" if durable else "off"
+        settings = [
+            "listen_addresses=",
+            f"fsync={sync}",
+            "max_connections=200",
+            "shared_buffers=32MB",
+        ]
         options = [word for setting in settings for word in ("-c", setting)]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(

@@ -98,10 +98,11 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A take as its row tells of it: how long it is, and what is wrong with it."""
+    """A take as its row tells of it: how long it is, what is wrong with it, when it was stored."""
 
     duration_s: float
     fault: str | None
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True)

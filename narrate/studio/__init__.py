@@ -10,8 +10,10 @@ from narrate.studio.export import export
 from narrate.studio.join import join
 from narrate.studio.plan import Opened, Survey, find_book, plan_book, require_book, survey
 from narrate.studio.progress import Report, Speaking
+from narrate.studio.shelf import unfinished
 from narrate.studio.speak import assist, speak
 from narrate.studio.stitch import stitch
+from narrate.studio.summary import Summary, summary
 from narrate.studio.verdict import Verdict, check
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Opened",
     "Report",
     "Speaking",
+    "Summary",
     "Survey",
     "Verdict",
     "assist",
@@ -35,5 +38,7 @@ __all__ = [
     "require_book",
     "speak",
     "stitch",
+    "summary",
     "survey",
+    "unfinished",
 ]

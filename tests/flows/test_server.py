@@ -84,7 +84,7 @@ def test_a_run_shows_its_document_its_steps_and_its_progress(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    named = {"name": {"any_": [document]}}
+    named = {"name": {"any_": ["a-story-of-its-own.txt"]}}
     [run] = ask(prefect_api, "flow_runs/filter", flow_runs=named)
     assert run["state"]["type"] == "COMPLETED"
     among = {"flow_runs": {"id": {"any_": [run["id"]]}}}
@@ -96,8 +96,14 @@ def test_a_run_shows_its_document_its_steps_and_its_progress(
         if artifact["type"] == "progress"
     ]
     assert shown["data"] == 100.0
+    [told] = [
+        artifact
+        for artifact in ask(prefect_api, "artifacts/filter", **among)
+        if artifact["type"] == "markdown"
+    ]
+    assert "spoken now" in told["data"] and "times real time" in told["data"]
     words = (data / "short-story.txt").read_text().split(".")[1].strip()[:30]
-    assert words not in json.dumps([run, shown])
+    assert words not in json.dumps([run, shown, told])
 
 
 @pytest.mark.slow

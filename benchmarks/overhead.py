@@ -1,0 +1,123 @@
+"""What Prefect costs a book: the command with its embedded server against the library alone.
+
+    python -m benchmarks.overhead --chunks 200 5000 --json docs/benchmarks/overhead.json
+
+Both do the same in a fresh process each, in a warm home, with the preview voice; `library` calls
+the steps of `narrate.studio` one after the other. The memory is the peak of the process that
+speaks, without its children.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+LIBRARY = """
+import sys
+from narrate import studio
+from narrate.config import Job, Settings
+from narrate.store import Store
+with Store(Settings.from_environment()) as store:
+    job = Job(sys.argv[1])
+    with store.leases.hold(studio.find_book(store, job).book.id) as lease:
+        book = studio.plan_book(store, job)
+        for chapter in studio.speak(store, book.id, lambda now: None):
+            studio.stitch(store, book.id, chapter)
+        studio.deliver(store, book.id)
+"""
+COMMAND = "from narrate.cli import main; main()"
+
+
+def write_book(path: Path, chunks: int) -> None:
+    """Write a text of so many chunks, chapters of a hundred."""
+    lines = ["# A book"]
+    for number in range(1, chunks + 1):
+        if number % 100 == 1:
+            lines.append(f"## Part {number // 100 + 1}")
+        lines.append(f"Sentence {number} tells of ship {number * 7}, of its crew, and of the sea.")
+    path.write_text("\n\n".join(lines) + "\n")
+
+
+def timed(code: str, book: Path, home: Path, cwd: Path) -> tuple[float, float]:
+    """Run once; returns seconds and the peak memory of the process itself in MB."""
+    environment = {**os.environ, "NARRATE_HOME": str(home)}
+    environment.pop("PREFECT_API_URL", None)
+    cwd.mkdir(parents=True)
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(book)],
+        env=environment,
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"a run ended with status {status}")
+    return time.perf_counter() - started, _peak_mb(used)
+
+
+def _peak_mb(used: resource.struct_rusage) -> float:
+    return used.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Print what each book took either way."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--chunks", type=int, nargs="+", default=[200])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--commit", default="")
+    options = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    for chunks in options.chunks:
+        with tempfile.TemporaryDirectory(prefix="narrate-bench-") as folder:
+            top = Path(folder)
+            seconds: dict[str, list[float]] = {"library": [], "command": []}
+            peak: dict[str, float] = {"library": 0.0, "command": 0.0}
+            write_book(top / "warm.md", 1)
+            timed(COMMAND, top / "warm.md", top / "home", top / "warm")
+            for number in range(options.runs):
+                for way, code in (("library", LIBRARY), ("command", COMMAND)):
+                    book = top / f"{way}{number}.md"
+                    write_book(book, chunks)
+                    # Another first line: the takes of one way must not serve the other.
+                    book.write_text(book.read_text().replace("of the sea", f"of {way} {number}"))
+                    took_s, mb = timed(code, book, top / "home", top / f"{way}{number}")
+                    seconds[way].append(round(took_s, 2))
+                    peak[way] = max(peak[way], mb)
+            over_s = statistics.median(seconds["command"]) - statistics.median(seconds["library"])
+            row = {
+                "chunks": chunks,
+                "library_s": seconds["library"],
+                "command_s": seconds["command"],
+                "overhead_s": round(over_s, 2),
+                "overhead_percent": round(100 * over_s / statistics.median(seconds["library"]), 2),
+                "peak_mb": {way: round(mb) for way, mb in peak.items()},
+            }
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    if options.json:
+        facts = {
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+            "shared with other work while this ran",
+            "python": platform.python_version(),
+            "commit": options.commit,
+            "command": "python -m benchmarks.overhead",
+            "rows": rows,
+        }
+        options.json.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
