@@ -43,9 +43,9 @@ def main() -> None:
     put = codec.put
     going: list[str] = []
 
-    def note(key: object, held: torch.Tensor, context: int = 0) -> None:
+    def note(key: object, held: torch.Tensor) -> None:
         codes[going[-1]].append(hashlib.sha256(held.cpu().numpy().tobytes()).hexdigest())
-        put(key, held, context)
+        put(key, held)
 
     codec.put = note  # type: ignore[method-assign, assignment]
     said: dict[str, dict[str, str]] = {}

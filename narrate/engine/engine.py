@@ -51,8 +51,11 @@ class Decoder(Protocol):
     def context(self) -> int:
         """The most frames of a past that a sample depends on."""
 
-    def put(self, key: object, codes: torch.Tensor, context: int = 0) -> None:
-        """Ask for the samples of codes [frames, groups] but for the first `context` frames."""
+    def begin(self, past: torch.Tensor) -> None:
+        """What follows goes on from these codes [frames, groups], which are not decoded."""
+
+    def put(self, key: object, codes: torch.Tensor) -> None:
+        """Ask for the samples of codes [frames, groups]."""
 
     def flush(self) -> None:
         """Start on what was put and does not fill a batch."""
@@ -161,7 +164,7 @@ class Engine:
         with self._runner.turn():
             if prompt.speaker is not None:
                 model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
-            self._past = self._reference(prompt)
+            self.parts.decoder.begin(self._reference(prompt))
         self._source = enumerate(utterances, start=1)
         self._ended: dict[int, tuple[Ended, HostCodes]] = {}
         self._refused: list[str] = []
@@ -233,7 +236,7 @@ class Engine:
             return
         codes = self._runner.codes(ended.slot, ended.frames)
         self._ended[job.number] = ended, HostCodes(codes)
-        self.parts.decoder.put(job.number, torch.cat((self._past, codes)), len(self._past))
+        self.parts.decoder.put(job.number, codes)
 
     def _reference(self, prompt: VoicePrompt) -> torch.Tensor:
         """What the decoder hears before every first frame: the end of the recording."""

@@ -79,7 +79,7 @@ def test_the_frames_before_are_heard_and_not_decoded(codec: Codec, published: An
     past, codes = codes_of(40), codes_of(20)
     both = torch.cat((past, codes))
     wanted = whole(published, both)[40 * codec.samples_per_frame :]
-    (samples,) = codec.decode([both], context=40)
+    (samples,) = codec.decode([codes], past)
     assert far(samples, wanted) < CLOSE
     (alone,) = codec.decode([codes])
     assert far(alone, wanted) > 10 * CLOSE, "the past should matter, or this proves nothing"
@@ -87,8 +87,9 @@ def test_the_frames_before_are_heard_and_not_decoded(codec: Codec, published: An
 
 def test_what_is_further_back_than_the_context_cannot_be_heard(codec: Codec) -> None:
     codes = codes_of(codec.context + 5)
-    (long,) = codec.decode([torch.cat((codes_of(20), codes))], context=codec.context + 20)
-    (short,) = codec.decode([codes], context=codec.context)
+    past, codes = codes[:-5], codes[-5:]
+    (long,) = codec.decode([codes], torch.cat((codes_of(20), past)))
+    (short,) = codec.decode([codes], past)
     assert np.abs(long.astype(int) - short).max() <= 1
 
 
@@ -101,8 +102,9 @@ def test_neighbours_and_order_change_nothing(codec: Codec, decoded: list[Samples
 
 
 def test_utterances_arrive_whole_and_by_their_keys(codec: Codec) -> None:
+    codec.begin(codes_of(7))
     codec.put("long", codes_of(150))
-    codec.put("nothing", codes_of(7), context=7)
+    codec.put("nothing", codes_of(0))
     codec.put("short", codes_of(3))
     codec.flush()
     arrived = dict(codec.take(wait=True))

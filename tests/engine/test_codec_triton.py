@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
 from narrate.engine.codec.codec import choose_waves
-from narrate.engine.codec.layers import FP32, Conv, Grade, NextBlock, Snake
+from narrate.engine.codec.layers import FP32, Conv, Grade, NextBlock, Snake, Unit
 from narrate.engine.codec.wave import PLAIN
 from tests.engine.interpreted import DEVICE
 
@@ -91,3 +91,36 @@ def test_samples_are_clamped_and_rounded() -> None:
     assert (got.int() - wanted.int()).abs().max() <= 1
     loud = Conv(conv.weight * 100, conv.bias)
     assert {32767, -32767} <= set(FAST.last(x, loud).tolist())
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_residual_unit(keep: bool) -> None:
+    channels, half = 48, Grade(torch.float16)
+
+    def conv(taps: int, dilation: int) -> Conv:
+        weight = normal(taps, channels, channels) / (taps * channels) ** 0.5
+        return Conv(weight.half(), normal(channels) / 2, dilation, out=half)
+
+    def snake(shift: float) -> Snake:
+        return Snake((normal(channels) / 4 + shift).exp(), (normal(channels) / 4).exp())
+
+    unit = Unit(snake(0.0), conv(7, 3), snake(0.1), conv(1, 1))
+    live = torch.tensor([0, 1, 1, 0, 1, 1], dtype=torch.int32, device=DEVICE)
+    x, bent = normal(TIME, channels).half(), normal(TIME + 1, channels).half()[1:].contiguous()
+    got = FAST.unit(bent, x, unit, live, snake(0.2), keep)
+    wanted = PLAIN.unit(bent, x, unit, live, snake(0.2), keep)
+    for one, other in list(zip(got, wanted, strict=True))[0 if keep else 1 :]:
+        assert one.dtype == torch.float16
+        assert (one.float() - other.float()).abs().max() < 2e-2
+    assert not got[1].view(FRAMES, -1)[live == 0].any()
+
+
+def test_the_end_of_a_past_stands_in_the_gaps() -> None:
+    end, past = normal(2 * STEPS_A_FRAME, 8), torch.tensor([-1, 0, 1, -1, -1, 1], device=DEVICE)
+    x = normal(TIME, 8)
+    for waves in (FAST, PLAIN):
+        found = x.clone()
+        waves.paste(found, end, past.int())
+        got, given = found.view(FRAMES, -1), end.view(2, -1)
+        assert torch.equal(got[[1, 2, 5]], given[[0, 1, 1]])
+        assert torch.equal(got[[0, 3, 4]], x.view(FRAMES, -1)[[0, 3, 4]])

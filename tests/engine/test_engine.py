@@ -29,8 +29,11 @@ class Echo:
     def __init__(self) -> None:
         self.held: list[tuple[object, Any]] = []
 
-    def put(self, key: object, codes: Any, context: int = 0) -> None:
-        self.held.append((key, codes[context:].to(torch.int16).flatten().numpy()))
+    def begin(self, past: Any) -> None:
+        pass
+
+    def put(self, key: object, codes: Any) -> None:
+        self.held.append((key, codes.to(torch.int16).flatten().numpy()))
 
     def flush(self) -> None:
         pass

@@ -32,7 +32,7 @@ def test_places_do_not_meet(items: list[tuple[int, int]]) -> None:
     for one in passes(LAYOUT, items):
         end = 0
         for piece, at in one.cuts:
-            begin = at - min(piece.first, LAYOUT.wave_reach)
+            begin = at - LAYOUT.before(piece)
             assert begin >= end + LAYOUT.gap
             end = at + piece.end - piece.first
         assert end <= LAYOUT.frames
@@ -50,7 +50,16 @@ def test_each_piece_has_the_past_that_it_can_hear(items: list[tuple[int, int]]) 
     for one in passes(LAYOUT, items):
         spans = [span for run in one.runs for span in run.spans]
         for (piece, at), span in zip(one.cuts, spans, strict=True):
-            assert span.kept == max(piece.first - LAYOUT.wave_reach, 0)
+            before = 0 if piece.follows else LAYOUT.wave_reach
+            assert span.kept == max(piece.first - before, 0)
             assert span.first == max(span.kept - LAYOUT.transformer_reach, 0)
             assert span.to == at - (piece.first - span.kept)
             assert span.end == piece.end
+
+
+@given(ITEMS)
+def test_what_begins_at_the_end_of_the_past_follows_it(items: list[tuple[int, int]]) -> None:
+    for one in passes(LAYOUT, items):
+        for piece, _ in one.cuts:
+            context, _ = items[piece.item]
+            assert piece.follows == (piece.first == context > 0)

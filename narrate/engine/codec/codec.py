@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 
 from narrate.engine.codec.config import read_codec_config
 from narrate.engine.codec.layers import FP32, Grade
-from narrate.engine.codec.packing import Layout, Pass, Piece, Run, cut
+from narrate.engine.codec.packing import Layout, Pass, Run, Span, cut
 from narrate.engine.codec.transformer import Places, latents
 from narrate.engine.codec.wave import PLAIN, Waves, sound
 from narrate.engine.codec.weights import load_codec
@@ -81,10 +81,16 @@ class Codec:
         self._places = torch.zeros(3, size, dtype=torch.int32, device=device)
         self._latents = torch.zeros(frames + 1, self.config.latent, device=device)
         self._live = torch.zeros(frames, dtype=torch.int32, device=device)
+        # Which of the past's last frames a place of a gap stands for, -1: none.
+        self._past = torch.full((frames,), -1, dtype=torch.int32, device=device)
+        self._past_codes = self._codes[:0]
+        self._ends: list[torch.Tensor] = []
         samples = frames * self.config.samples_per_frame
         self._samples = torch.zeros(samples, dtype=torch.int16, device=device)
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         with self._own_stream(), torch.inference_mode():
+            silence = self._latents[: self._frames_to_hear]
+            sound(self._weights, self._waves, silence, self._live[: len(silence)], self._remember)
             self._run = Replay(self._compute_latents, graphs and device.type == "cuda")
             self._decode = Replay(self._compute_samples, graphs and device.type == "cuda")
         self._open = Pass()
@@ -104,15 +110,47 @@ class Codec:
 
     @property
     def context(self) -> int:
-        """Frames of a past that a sample can depend on: more need not be handed to `put`."""
-        return self.config.transformer_reach + self.config.wave_reach
+        """Frames of a past that a sample can depend on: more need not be handed to `begin`."""
+        return self.config.transformer_reach + self.config.wave_reach + self.config.gap
 
-    def put(self, key: object, codes: torch.Tensor, context: int = 0) -> None:
-        """Ask for the samples of codes [n, quantizers] but for the first `context` frames.
+    @property
+    def _frames_to_hear(self) -> int:
+        """Latents that the end of a past takes, a gap of silence before it, and to spare."""
+        return -(-(2 * self.config.gap + self.config.wave_reach) // 16) * 16
 
-        Those are the past that they follow (a reference), heard by the decoder and not decoded.
+    def begin(self, past: torch.Tensor) -> None:
+        """What follows goes on from the past, codes [n, quantizers]: heard, but not decoded.
+
+        Every convolution's view of its end is computed once, here, and stands before each
+        utterance from now on.
+        """
+        self.flush()
+        self._past_codes = past.to(self.device, torch.int32)
+        if not len(past):
+            return
+        config, end = self.config, len(past)
+        held: list[torch.Tensor] = []
+        size, kept = self._frames_to_hear, max(end - config.wave_reach - config.gap, 0)
+        first = max(kept - config.transformer_reach, 0)
+        at = self.layout.grain * -(-config.gap // self.layout.grain)
+        span = Span(0, first, end, at, kept, size - (end - kept))
+        with self._own_stream(), torch.inference_mode():
+            self._latents.zero_()
+            self._fill_run(Run(spans=[span]), [self._past_codes[first:]], held)
+            self._run()
+            live = torch.ones(size, dtype=torch.int32, device=self.device)
+            live[: span.to] = 0
+            sound(self._weights, self._waves, self._latents[:size], live, self._remember)
+            if self._stream is not None:
+                self._stream.synchronize()
+
+    def put(self, key: object, codes: torch.Tensor) -> None:
+        """Ask for the samples of codes [n, quantizers] after the past.
+
         The tensor must not change until the samples have been taken.
         """
+        context = len(self._past_codes)
+        codes = torch.cat((self._past_codes, codes)) if context else codes
         item = _Item(key, codes, 0)
         self._waiting.append(item)
         for piece in cut(len(self._waiting) - 1, context, len(codes), self.layout.longest):
@@ -120,7 +158,7 @@ class Codec:
             if not self.layout.place(self._open, piece):
                 self.flush()
                 self._waiting.append(item)
-                piece = Piece(0, piece.first, piece.end)
+                piece = replace(piece, item=0)
                 self.layout.place(self._open, piece)
         if not item.pieces_left:
             self._done.append((key, np.zeros(0, np.int16)))
@@ -148,10 +186,13 @@ class Codec:
         while self._done:
             yield self._done.popleft()
 
-    def decode(self, codes: Sequence[torch.Tensor], context: int = 0) -> list[Samples]:
-        """The samples of all of these utterances, each with the same number of context frames."""
+    def decode(
+        self, codes: Sequence[torch.Tensor], past: torch.Tensor | None = None
+    ) -> list[Samples]:
+        """The samples of all of these utterances, each after the same past."""
+        self.begin(self._codes[:0] if past is None else past)
         for index, one in enumerate(codes):
-            self.put(index, one, context)
+            self.put(index, one)
         self.flush()
         return [samples for _, samples in sorted(self.take(wait=True), key=lambda pair: pair[0])]  # type: ignore[arg-type, return-value]
 
@@ -172,7 +213,18 @@ class Codec:
         self._latents.index_copy_(0, self._places[2].long(), found)
 
     def _compute_samples(self) -> None:
-        self._samples.copy_(sound(self._weights, self._waves, self._latents[:-1], self._live))
+        found = sound(self._weights, self._waves, self._latents[:-1], self._live, self._go_on)
+        self._samples.copy_(found)
+
+    def _remember(self, number: int, x: torch.Tensor, frames: int) -> None:
+        """Keep the end of what a convolution gives, [gap * steps, channels]."""
+        end = x[-(self.config.gap * len(x) // frames) :]
+        if number == len(self._ends):
+            self._ends.append(end.clone())
+        self._ends[number].copy_(end)
+
+    def _go_on(self, number: int, x: torch.Tensor, frames: int) -> None:
+        self._waves.paste(x, self._ends[number], self._past)
 
     def _launch(self, one: Pass, items: list[_Item]) -> _Flight:
         held: list[torch.Tensor] = []
@@ -181,9 +233,13 @@ class Codec:
             self._fill_run(run, codes, held)
             self._run()
         live = np.zeros(self.layout.frames, np.int32)
+        past = np.full(self.layout.frames, -1, np.int32)
         for piece, at in one.cuts:
-            live[at - min(piece.first, self.layout.wave_reach) : at + piece.end - piece.first] = 1
+            live[at - self.layout.before(piece) : at + piece.end - piece.first] = 1
+            if piece.follows:
+                past[at - self.layout.gap : at] = np.arange(self.layout.gap)
         self._upload(self._live, live, held)
+        self._upload(self._past, past, held)
         self._decode()
         pinned = self._stream is not None
         out = torch.empty(self._samples.shape, dtype=torch.int16, pin_memory=pinned)
@@ -243,6 +299,6 @@ def choose_waves(kernels: str) -> Waves:
     """The wave decoder's table that goes with the kernels of this name."""
     if kernels == "torch":
         return PLAIN
-    from narrate.engine.codec.fast_wave import FAST
+    from narrate.engine.codec.fast import FAST
 
     return FAST

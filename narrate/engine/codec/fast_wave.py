@@ -15,24 +15,34 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from narrate.engine.codec import fast_window
 from narrate.engine.codec.layers import Conv, NextBlock, Snake
-from narrate.engine.codec.wave import FULL_SCALE, Waves
+from narrate.engine.codec.wave import FULL_SCALE
 
-__all__ = ["FAST", "Tile", "conv", "tile_of"]
+__all__ = [
+    "Tile",
+    "conv",
+    "depthwise",
+    "has_copy_engine",
+    "last",
+    "narrow",
+    "paste",
+    "sine",
+    "tile_of",
+]
 
 _TO_WHOLE = tl.constexpr(12582912.0)  # 1.5 * 2**23: added and taken away, it leaves whole numbers
 
 
 @triton.jit
-def _narrow(x, kind: tl.constexpr):
+def narrow(x, kind: tl.constexpr):
+    """x as a 16-bit kind, never infinite, or as fp32."""
     if kind == tl.float16:
         x = tl.minimum(tl.maximum(x, -65504.0), 65504.0)
     return x.to(kind)
 
 
 @triton.jit
-def _sine(x, EXACT: tl.constexpr):
+def sine(x, EXACT: tl.constexpr):
     """sin(x); where 16 bits are kept, by the card's own sine of what is left of x after whole pi.
 
     Its sign may be wrong: it is squared.
@@ -89,15 +99,15 @@ def _conv_kernel(
         sums += tl.load(add + to, mask=inside, other=0.0).to(tl.float32)
     kind = bent.dtype.element_ty
     if KEEP:
-        tl.store(raw + to, _narrow(sums, kind), mask=inside)
+        tl.store(raw + to, narrow(sums, kind), mask=inside)
     if SNAKE:
         own_rate = tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None]
-        turn = _sine(sums * own_rate, kind == tl.float32)
+        turn = sine(sums * own_rate, kind == tl.float32)
         sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * (turn * turn)
     if LIVE:
         sums *= tl.load(live + at // steps_a_frame, mask=at < time, other=0)[:, None].to(tl.float32)
     if BEND:
-        upper = _narrow(sums, kind)
+        upper = narrow(sums, kind)
         if PARTS == 1:
             tl.store(bent + to, upper, mask=inside)
         else:
@@ -142,7 +152,7 @@ def tile_of(conv: Conv) -> Tile:
 
 
 @functools.cache
-def _has_copy_engine(device: torch.device) -> bool:
+def has_copy_engine(device: torch.device) -> bool:
     """Cards from Hopper on; and the interpreter, which can do anything."""
     return device.type != "cuda" or torch.cuda.get_device_capability(device)[0] >= 9
 
@@ -163,7 +173,7 @@ def conv(
     bent = torch.empty(time, parts * channels, dtype=dtype, device=x.device)
     raw = torch.empty(time, channels, dtype=dtype, device=x.device) if keep and not same else bent
     tile = tile_of(conv)
-    tiled = _has_copy_engine(x.device) and wide * x.element_size() % 16 == 0
+    tiled = has_copy_engine(x.device) and wide * x.element_size() % 16 == 0
     flat = conv.weight.view(taps * out, wide)
     blocks = [tile.times, tile.depth], [tile.columns, tile.depth]
     _conv_kernel[(triton.cdiv(len(x), tile.times) * triton.cdiv(out, tile.columns),)](
@@ -242,4 +252,17 @@ def last(x: torch.Tensor, conv: Conv) -> torch.Tensor:
     return out
 
 
-FAST = Waves("triton", conv, depthwise, last, fast_window.attend)
+@triton.jit
+def _paste_kernel(x, end, past, size, TILE: tl.constexpr):
+    frame = tl.program_id(0)
+    which = tl.load(past + frame)
+    if which >= 0:
+        for begin in range(0, size, TILE):
+            lane = begin + tl.arange(0, TILE)
+            value = tl.load(end + which * size + lane, mask=lane < size)
+            tl.store(x + frame.to(tl.int64) * size + lane, value, mask=lane < size)
+
+
+def paste(x: torch.Tensor, end: torch.Tensor, past: torch.Tensor) -> None:
+    """See `wave.plain_paste`; everything is contiguous."""
+    _paste_kernel[(len(past),)](x, end, past, x.numel() // len(past), 1024, num_warps=4)

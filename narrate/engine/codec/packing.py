@@ -1,8 +1,9 @@
 """Where each frame goes: utterances of any length side by side in passes of one fixed size.
 
 No torch here. A pass of the wave decoder has `frames` places. Neighbours are kept apart by `gap`
-silent places, which every convolution sees as the zeros before a beginning, so an utterance sounds
-as if it were alone and no place is padding but for the end. The transformer, a hundredth of the
+places, which every convolution sees as the zeros before a beginning, or as the end of the past that
+all utterances go on from: so an utterance sounds as if it were alone, and no place is padding but
+for the end. The transformer, a hundredth of the
 work, looks much further back than the convolutions do: it runs in passes of its own, over as much
 of the context as it can see, and hands the latents that the wave decoder needs to their places.
 """
@@ -20,11 +21,15 @@ __all__ = ["Layout", "Pass", "Piece", "Run", "Span", "cut"]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames first .. end of one item's codes, to be decoded in one pass."""
+    """Frames first .. end of one item's codes, to be decoded in one pass.
+
+    One that `follows` begins where the past that all items share has ended.
+    """
 
     item: int
     first: int
     end: int
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ class Layout:
     def of(cls, config: CodecConfig, frames: int, grain: int = 1) -> Layout:
         """The sizes for passes of `frames`; a run has room for the longest piece and its past."""
         least = frames + config.transformer_reach + config.wave_reach + config.gap + grain
-        runs = -(-least // config.window) * config.window
+        # Short utterances come with a past each: what fills a pass should fit a single run.
+        runs = -(-max(least, frames * 11 // 8) // config.window) * config.window
         reaches = config.transformer_reach, config.wave_reach
         return cls(frames, runs, *reaches, config.gap, grain)
 
@@ -90,13 +96,17 @@ class Layout:
         """The most frames that one piece can have, whatever comes before it."""
         return self.frames - self.gap - self.wave_reach
 
+    def before(self, piece: Piece) -> int:
+        """Places of its own past that a piece takes: none where the gap stands for them."""
+        return 0 if piece.follows else min(piece.first, self.wave_reach)
+
     def _after(self, run: Run) -> int:
         """Where the next span of a run begins."""
         return -(-(run.used + self.gap) // self.grain) * self.grain
 
     def place(self, one: Pass, piece: Piece) -> bool:
         """Give the piece its places in the pass, or say that it has no room for it."""
-        before = min(piece.first, self.wave_reach)
+        before = self.before(piece)
         needed = self.gap + before + piece.end - piece.first
         if one.used + needed > self.frames:
             return False
@@ -116,12 +126,15 @@ class Layout:
 
 
 def cut(item: int, context: int, end: int, longest: int) -> Iterator[Piece]:
-    """An item's own frames, context .. end, in pieces of at most `longest`, as equal as can be."""
+    """An item's own frames, context .. end, in pieces of at most `longest`, as equal as can be.
+
+    The context is the past that all items share; the first piece follows it.
+    """
     frames = end - context
     count = -(-frames // longest)
     marks = [context + frames * n // count for n in range(count + 1)] if count else []
     for first, last in pairwise(marks):
-        yield Piece(item, first, last)
+        yield Piece(item, first, last, 0 < first == context)
 
 
 def passes(layout: Layout, lengths: Sequence[tuple[int, int]]) -> list[Pass]:

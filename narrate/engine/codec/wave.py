@@ -5,16 +5,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-from narrate.engine.codec.layers import CodecWeights, Conv, Grade, NextBlock, Snake, parted
+from narrate.engine.codec.layers import (
+    CodecWeights,
+    Conv,
+    Grade,
+    NextBlock,
+    Snake,
+    Unit,
+    parted,
+)
 from narrate.engine.kernels.plain import rotate
 
-__all__ = ["PLAIN", "Waves", "sound"]
+__all__ = ["PLAIN", "Waves", "sound", "unit_of"]
 
 Tensor = torch.Tensor
 FULL_SCALE = 32767
@@ -29,6 +38,8 @@ class Waves:
     depthwise: Callable[[Tensor, NextBlock], Tensor]
     last: Callable[[Tensor, Conv], Tensor]
     attend: Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
+    unit: Callable[[Tensor, Tensor, Unit, Tensor, Snake, bool], tuple[Tensor, Tensor]]
+    paste: Callable[[Tensor, Tensor, Tensor], None]
 
 
 def plain_conv(
@@ -104,26 +115,75 @@ def plain_attend(qkv: Tensor, cos: Tensor, sin: Tensor, utterance: Tensor, windo
     return out.transpose(1, 2).reshape(len(qkv), -1)
 
 
-PLAIN = Waves("torch", plain_conv, plain_depthwise, plain_last, plain_attend)
+def plain_unit(
+    bent: Tensor, x: Tensor, unit: Unit, live: Tensor, following: Snake, keep: bool
+) -> tuple[Tensor, Tensor]:
+    """A residual unit: x [time, channels] and its snake in, (raw, bent) out as `plain_conv`."""
+    return unit_of(plain_conv, bent, x, unit, live, following, keep)
 
 
-def sound(weights: CodecWeights, waves: Waves, x: Tensor, live: Tensor) -> Tensor:
+def unit_of(
+    conv: Callable[..., tuple[Tensor, Tensor]],
+    bent: Tensor,
+    x: Tensor,
+    unit: Unit,
+    live: Tensor,
+    following: Snake,
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    """The same by two convolutions one after the other."""
+    _, between = conv(bent, unit.wide, None, None, unit.between, keep=False)
+    return conv(between, unit.point, live, x, following, keep)
+
+
+def plain_paste(x: Tensor, end: Tensor, past: Tensor) -> None:
+    """Write frames of `end` into x, in place, where `past` names one.
+
+    past [frames] int32 is -1 elsewhere; x [frames * steps, channels], end [gap * steps, channels].
+    """
+    steps = len(x) // len(past)
+    given = end.view(-1, steps, x.shape[1])[past.clamp(min=0).long()]
+    by_frame = x.view(len(past), steps, -1)
+    by_frame.copy_(torch.where((past >= 0)[:, None, None], given, by_frame))
+
+
+PLAIN = Waves(
+    "torch", plain_conv, plain_depthwise, plain_last, plain_attend, plain_unit, plain_paste
+)
+
+
+def sound(
+    weights: CodecWeights,
+    waves: Waves,
+    x: Tensor,
+    live: Tensor,
+    seen: Callable[[int, Tensor, int], None],
+) -> Tensor:
     """Samples [frames * samples_per_frame] int16 of latents x [frames, latent].
 
-    live [frames] is 0 in the gaps; every convolution reads zeros there, as before a beginning.
+    live [frames] is 0 in the gaps; every convolution reads zeros there, as before a beginning, or
+    what `seen` makes of them: it is given each result that a longer convolution reads, by number,
+    [frames * steps, channels], and the number of frames.
     """
+    numbers = itertools.count()
+
+    def shown(x: Tensor) -> Tensor:
+        seen(next(numbers), x, len(live))
+        return x
+
     x = torch.where(live[:, None] > 0, x, 0.0)
     for up in weights.ups:
-        _, x = waves.conv(x, up.up, live, keep=False)
+        x = shown(waves.conv(x, up.up, live, keep=False)[1])
         wide, _ = waves.conv(waves.depthwise(x, up), up.widen)
-        _, x = waves.conv(F.gelu(wide), up.narrow, live, x, keep=False)
+        x = shown(waves.conv(F.gelu(wide), up.narrow, live, x, keep=False)[1])
     before = [block.before for block in weights.blocks] + [weights.after]
-    _, bent = waves.conv(x, weights.first, live, None, before[0], keep=False)
+    bent = shown(waves.conv(x, weights.first, live, None, before[0], keep=False)[1])
     for block, after in zip(weights.blocks, before[1:], strict=True):
         nexts = [unit.before for unit in block.units[1:]] + [after]
         x, bent = waves.conv(bent, block.up, live, None, block.units[0].before)
+        shown(bent)
         for unit, following in zip(block.units, nexts, strict=True):
-            _, bent = waves.conv(bent, unit.wide, None, None, unit.between, keep=False)
             keep = following is not after  # the next level reads the snake only
-            x, bent = waves.conv(bent, unit.point, live, x, following, keep)
+            x, bent = waves.unit(bent, x, unit, live, following, keep)
+            shown(bent)
     return waves.last(bent, weights.last)

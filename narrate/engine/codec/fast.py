@@ -1,0 +1,18 @@
+"""The wave decoder's table in Triton."""
+
+from __future__ import annotations
+
+from narrate.engine.codec import fast_unit, fast_wave, fast_window
+from narrate.engine.codec.wave import Waves
+
+__all__ = ["FAST"]
+
+FAST = Waves(
+    name="triton",
+    conv=fast_wave.conv,
+    depthwise=fast_wave.depthwise,
+    last=fast_wave.last,
+    attend=fast_window.attend,
+    unit=fast_unit.unit,
+    paste=fast_wave.paste,
+)

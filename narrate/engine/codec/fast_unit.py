@@ -1,0 +1,149 @@
+"""A residual unit of the wave decoder in one Triton kernel; meaning and shapes: `wave.plain_unit`.
+
+Where all channels fit one program, what stands between the two convolutions never leaves it. Their
+number is three times a power of two and a product's sides are powers of two, so the columns are
+divided in two parts of 2/3 and 1/3 that share the left side.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from triton.tools.tensor_descriptor import TensorDescriptor
+
+from narrate.engine.codec.fast_wave import Tile, conv, has_copy_engine, narrow, sine
+from narrate.engine.codec.layers import Grade, Snake, Unit
+from narrate.engine.codec.wave import unit_of
+
+__all__ = ["tile_of_unit", "unit"]
+
+_HALF = Grade(torch.float16)
+_MOST_CHANNELS = 192
+_LEAST_PART = 16  # a product's shortest side
+
+
+@triton.jit
+def _bend(sums, bias, rate, gain, column, EXACT: tl.constexpr):
+    """A convolution's sums with its bias, after the snake."""
+    sums += tl.load(bias + column)[None]
+    turn = sine(sums * tl.load(rate + column)[None], EXACT)
+    return sums + tl.load(gain + column)[None] * (turn * turn)
+
+
+@triton.jit
+def _part(weight, rows, columns, WIDTH: tl.constexpr):
+    return tl.load(weight + rows[:, None] * WIDTH + columns[None])
+
+
+@triton.jit
+def _finish(
+    sums, bias, add, rate, gain, alive, raw, bent, at, inside, column,
+    CHANNELS: tl.constexpr, KEEP: tl.constexpr, EXACT: tl.constexpr,
+):  # fmt: skip
+    to = at.to(tl.int64)[:, None] * CHANNELS + column[None]
+    mask = inside[:, None]
+    sums += tl.load(bias + column)[None]
+    sums += tl.load(add + to, mask=mask, other=0.0).to(tl.float32)
+    kind = bent.dtype.element_ty
+    if KEEP:
+        tl.store(raw + to, narrow(sums, kind), mask=mask)
+    turn = sine(sums * tl.load(rate + column)[None], EXACT)
+    sums += tl.load(gain + column)[None] * (turn * turn)
+    tl.store(bent + to, narrow(sums * alive[:, None], kind), mask=mask)
+
+
+@triton.jit
+def _unit_kernel(
+    x_tiles, wide_1, wide_2, wide_bias, rate, gain, point, point_bias, add, next_rate, next_gain,
+    live, raw, bent, time, steps_a_frame,
+    TAPS: tl.constexpr, DILATION: tl.constexpr, CHANNELS: tl.constexpr, FIRST: tl.constexpr,
+    SECOND: tl.constexpr, KEEP: tl.constexpr, EXACT: tl.constexpr, TIMES: tl.constexpr,
+    DEPTH: tl.constexpr,
+):  # fmt: skip
+    CHUNKS: tl.constexpr = CHANNELS // DEPTH
+    begin = tl.program_id(0) * TIMES
+    at = begin + tl.arange(0, TIMES)
+    left, right = tl.arange(0, FIRST), FIRST + tl.arange(0, SECOND)
+    sums_1 = tl.zeros([TIMES, FIRST], tl.float32)
+    sums_2 = tl.zeros([TIMES, SECOND], tl.float32)
+    for index in range(0, TAPS * CHUNKS):
+        tap = index // CHUNKS
+        first = (index % CHUNKS) * DEPTH
+        # Outside the tensor, before its beginning too, the copy engine writes zeros.
+        a = x_tiles.load([begin - (TAPS - 1 - tap) * DILATION, first])
+        sums_1 = tl.dot(a, wide_1.load([tap * CHANNELS, first]).trans(), sums_1)
+        sums_2 = tl.dot(a, wide_2.load([tap * CHANNELS + FIRST, first]).trans(), sums_2)
+    kind = bent.dtype.element_ty
+    bent_1 = narrow(_bend(sums_1, wide_bias, rate, gain, left, EXACT), kind)
+    bent_2 = narrow(_bend(sums_2, wide_bias, rate, gain, right, EXACT), kind)
+    inside = at < time
+    alive = tl.load(live + at // steps_a_frame, mask=inside, other=0).to(tl.float32)
+    sums_1 = tl.dot(bent_1, _part(point, left, left, CHANNELS).trans())
+    sums_1 = tl.dot(bent_2, _part(point, left, right, CHANNELS).trans(), sums_1)
+    _finish(
+        sums_1, point_bias, add, next_rate, next_gain, alive, raw, bent, at, inside, left,
+        CHANNELS, KEEP, EXACT,
+    )  # fmt: skip
+    sums_2 = tl.dot(bent_1, _part(point, right, left, CHANNELS).trans())
+    sums_2 = tl.dot(bent_2, _part(point, right, right, CHANNELS).trans(), sums_2)
+    _finish(
+        sums_2, point_bias, add, next_rate, next_gain, alive, raw, bent, at, inside, right,
+        CHANNELS, KEEP, EXACT,
+    )  # fmt: skip
+
+
+def tile_of_unit(channels: int) -> Tile:
+    """By measurement (docs/log.md), and fixed, so that a run repeats to the last bit."""
+    depth = next(depth for depth in (64, 32, 16) if channels % depth == 0)
+    return Tile(64 if channels > 96 else 128, channels, depth, 4, 3)
+
+
+def _parts(channels: int) -> tuple[int, int]:
+    """The two parts of the columns: the largest power of two, and what is left."""
+    first = 1 << (channels.bit_length() - 1)
+    return first, channels - first
+
+
+def _fits(unit: Unit, device: torch.device) -> bool:
+    """Whether one program can hold the unit: 16 bits, few channels, and both parts of them."""
+    _, wide_out, wide_in = unit.wide.weight.shape
+    _, out, channels = unit.point.weight.shape
+    _, second = _parts(channels)
+    return (
+        unit.wide.out == unit.point.out == _HALF
+        and wide_in == wide_out == out == channels <= _MOST_CHANNELS
+        and second >= _LEAST_PART
+        and second & (second - 1) == 0
+        and has_copy_engine(device)
+    )
+
+
+def unit(
+    bent: torch.Tensor,
+    x: torch.Tensor,
+    unit: Unit,
+    live: torch.Tensor,
+    following: Snake,
+    keep: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See `wave.plain_unit`; everything is contiguous."""
+    if not _fits(unit, x.device):
+        return unit_of(conv, bent, x, unit, live, following, keep)
+    taps, channels, _ = unit.wide.weight.shape
+    first, second = _parts(channels)
+    tile = tile_of_unit(channels)
+    raw, out = torch.empty_like(x), torch.empty_like(x)
+    flat = unit.wide.weight.view(taps * channels, channels)
+    _unit_kernel[(triton.cdiv(len(x), tile.times),)](
+        TensorDescriptor.from_tensor(bent, [tile.times, tile.depth]),
+        TensorDescriptor.from_tensor(flat, [first, tile.depth]),
+        TensorDescriptor.from_tensor(flat, [second, tile.depth]),
+        unit.wide.bias, unit.between.rate, unit.between.gain, unit.point.weight, unit.point.bias,
+        x, following.rate, following.gain, live, raw, out, len(x), len(x) // len(live),
+        taps, unit.wide.dilation, channels, first, second, keep,
+        not x.is_cuda,  # the interpreter knows no assembly
+        tile.times, tile.depth,
+        num_warps=tile.warps, num_stages=tile.stages,
+    )  # fmt: skip
+    return raw, out
