@@ -62,8 +62,9 @@ format: dev ## let ruff format and sort, and write the tables of docs/structure.
 bench: dev ## time the commands from outside; BOOK=path for another document
 	@$(BIN)/python docs/benchmarks/commands.py $(BOOK)
 
-bench-engine: ## time the engine on the card, JSON under docs/benchmarks; ARGS="--size 0.6b"
-	@$(PYTHON) -m benchmarks.engine --json docs/benchmarks/engine.json $(ARGS)
+bench-engine: ## time engine and published package side by side on the card; ARGS="--random-weights 0.6b"
+	@$(PYTHON) -m narrate.bench generate --backends official:sdpa,qwen --batch 1,32,128 --groups batch,chapter --minutes 9 --out $(SIDE_BY_SIDE) $(ARGS)
+	@cat $(SIDE_BY_SIDE)/report.md
 
 clean: ## remove .venv and caches; outputs and the store stay
 	rm -rf $(VENV) build dist .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

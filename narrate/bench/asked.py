@@ -135,7 +135,9 @@ class Generate(_OnModel):
         None, f"Lengths of texts, of {','.join(map(str, LENGTHS))}.", "N,…"
     )
     groups: str | None = _word(
-        None, "Only these tables: cold, prompt, text, batch, together, chapter.", "NAMES"
+        None,
+        "Only these tables: cold, prompt, text, batch, together, reference, chapter.",
+        "NAMES",
     )
 
 
@@ -159,6 +161,7 @@ class Optimizations(_OnModel):
     """
 
     batch: int | None = _word(None, "Rows of the rungs that speak in batches, 32.", "N")
+    modes: str | None = _word(None, "Modes of torch.compile, with commas; all by default.", "NAMES")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

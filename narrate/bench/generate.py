@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,8 +16,9 @@ from narrate.bench.measure import Case, Stage
 from narrate.bench.models import Measured, the_model
 from narrate.bench.results import Work
 from narrate.bench.texts import LENGTHS, chapter, frames_for, rows, sample
+from narrate.bench.voices import bench_voice
 from narrate.core import Spoken, Utterance
-from narrate.errors import UsageError
+from narrate.errors import BackendError, UsageError
 from narrate.speech.backend import Backend, open_backend
 from narrate.speech.caps import FRAMES_PER_S
 from narrate.speech.devices import cuda_cards
@@ -32,13 +33,14 @@ __all__ = [
     "warm_up",
 ]
 
-GROUPS = ("cold", "prompt", "text", "batch", "together", "chapter")
+GROUPS = ("cold", "prompt", "text", "batch", "together", "reference", "chapter")
 _BATCHES, _QUICK_BATCHES = (1, 8, 32, 128), (1, 4)
 _QUICK_LENGTHS, _QUICK_FRAMES, _QUICK_CHUNKS = (12, 44, 97), 16, 6
 _MIDDLE = 187
 _WARM_FRAMES = 4
 _CHAPTER_BATCH = 64
 _PROMPT_POSITIONS = 64  # three seconds of reference, and what frames a prompt
+_REFERENCES_S, _QUICK_REFERENCES_S = (3, 30, 58), (3, 12)  # a minute is the longest there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class _Plan:
     chunks: int | None
     speakers: tuple[Contestant, ...]
     caches: tuple[str, ...]
+    references_s: tuple[int, ...]
 
     @property
     def middle(self) -> int:
@@ -88,6 +91,7 @@ def _plan(asked: Generate) -> _Plan:
         chunks=_QUICK_CHUNKS if quick else None,
         speakers=contestants(asked.backends),
         caches=(EMPTY,) if quick else (EMPTY, FILLED),
+        references_s=_QUICK_REFERENCES_S if quick else _REFERENCES_S,
     )
 
 
@@ -97,7 +101,7 @@ def stages(asked: Generate) -> Iterator[tuple[Sequence[Stage], Mapping[str, Any]
     plan = _plan(asked)
     with the_model(asked.model, asked.random_weights) as measured:
         about = {
-            "model": asked.model or f"random weights, {measured.size}",
+            "model": measured.said,
             "work": "fixed frames by text length; the model never ends by itself"
             if measured.endless
             else "rows end by themselves, so frames may differ between cells",
@@ -126,11 +130,13 @@ def _stages(plan: _Plan, measured: Measured) -> Iterator[Stage]:
     if "prompt" in plan.groups:
         yield Stage((Case("prompt", {"what": "voice prompt alone"}, partial(_prompt, measured)),))
     for speaker in plan.speakers:
-        for batch in plan.batches:
-            cases = tuple(_cases(plan, measured, speaker, batch))
+        apart = speaker.fixed_batch or "chapter" in plan.groups  # which a backend cuts into batches
+        several = [(batch,) for batch in plan.batches] if apart else [plan.batches]
+        for batches in several:
+            cases = [one for batch in batches for one in _cases(plan, measured, speaker, batch)]
             if cases:
                 positions = max(case.positions for case in cases)
-                opened = partial(open_contestant, speaker, measured, batch, positions)
+                opened = partial(open_contestant, speaker, measured, max(batches), positions)
                 yield Stage(tuple(case.case for case in cases), opened)
 
 
@@ -157,10 +163,15 @@ def _cases(plan: _Plan, measured: Measured, one: Contestant, batch: int) -> Iter
     """What is spoken while the model is open for this batch."""
     named = {"backend": one.words}
 
-    def case(group: str, axes: Mapping[str, Any], said: list[Utterance], run: Any = None) -> _Sized:
-        speak = run or partial(_speak, measured, said, batch)
-        case = Case(group, axes, speak, partial(warm_up, measured, said))
-        return _Sized(case, positions_of(said))
+    def case(
+        group: str,
+        axes: Mapping[str, Any],
+        said: list[Utterance],
+        how: Callable[..., Work] = _speak,
+        heard: Measured = measured,
+    ) -> _Sized:
+        speak = partial(how, heard, said, batch)
+        return _Sized(Case(group, axes, speak, partial(warm_up, heard, said)), positions_of(said))
 
     if "text" in plan.groups and batch == plan.batches[0]:
         for length in plan.lengths:
@@ -172,9 +183,15 @@ def _cases(plan: _Plan, measured: Measured, one: Contestant, batch: int) -> Iter
         yield case("batch", axes, middle)
     if "together" in plan.groups and batch == plan.batches[0]:
         axes = {**named, "what": "voice prompt and generation"}
-        yield case("together", axes, middle, partial(_together, measured, middle, batch))
+        yield case("together", axes, middle, _together)
         axes = {**named, "what": "generation alone"}
         yield case("together", axes, middle)
+    if "reference" in plan.groups and batch == plan.batches[0]:
+        for seconds in plan.references_s:
+            voice = bench_voice(measured.folder, measured.checkpoint, seconds)
+            axes = {**named, "reference s": seconds, "batch": batch}
+            sized = case("reference", axes, middle, heard=replace(measured, voice=voice))
+            yield replace(sized, positions=sized.positions + round(seconds * FRAMES_PER_S))
     if "chapter" in plan.groups and batch == plan.chapter_batch:
         axes = {**named, "batch": batch}
         yield case("chapter", axes, chapter(plan.frames, plan.chunks))
@@ -209,6 +226,10 @@ def speak_all(
 ) -> tuple[Work, list[Spoken]]:
     """Speak all of it; the frames that came out are counted, not assumed."""
     spoken = list(backend.speak(iter(said), measured.voice))
+    facts: Mapping[str, str] = dict(getattr(backend, "in_use", {}))
+    together = min(batch, len(said))
+    if int(facts.get("batch", together)) < together:
+        raise BackendError(f"no memory for {batch} rows: {facts['batch']} were spoken together")
     frames = [int(str(one.checks["frames"])) for one in spoken]
     if measured.endless and sum(frames) != sum(int(one.frame_cap or 0) for one in said):
         raise ValueError(f"{sum(frames)} frames came out, not those that were asked for")
@@ -218,7 +239,7 @@ def speak_all(
         frames=sum(frames),
         steps=max(frames) if len(said) <= batch else None,
         audio_s=sum(frames) / FRAMES_PER_S,
-        facts=dict(getattr(backend, "in_use", {})),
+        facts=facts,
     )
     return work, spoken
 

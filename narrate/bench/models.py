@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ class Measured:
     checkpoint: Checkpoint
     voice: Voice
     folder: Path
-    size: str
     endless: bool
+    said: str
 
 
 def size_of(model: str | None, random_weights: str | None) -> str | None:
@@ -47,16 +48,23 @@ def size_of(model: str | None, random_weights: str | None) -> str | None:
 
 @contextmanager
 def the_model(model: str | None, random_weights: str | None) -> Iterator[Measured]:
-    """The model to measure; random weights never end by themselves, and go when we are done."""
+    """The model to measure; random weights never end by themselves, and go when we are done.
+
+    A folder that `python -m narrate.bench.weights` has written is known as one.
+    """
+    from narrate.bench.weights import MADE, make_checkpoint
+
     size = size_of(model, random_weights)
     with TemporaryDirectory(prefix="narrate-bench-") as scratch:
         folder = Path(scratch)
         if model is not None:
             found = find_model(model, "base")
         else:
-            from narrate.bench.weights import make_checkpoint
-
             found = make_checkpoint(folder / "model", str(size), "base", ends=False)
         checkpoint = open_checkpoint(found)
         voice = bench_voice(folder, checkpoint)
-        yield Measured(checkpoint, voice, folder, size or checkpoint.size, model is None)
+        mark = found / MADE
+        made = json.loads(mark.read_text(encoding="utf-8")) if mark.exists() else {}
+        said = f"random weights, {made['size']}" if made else str(model)
+        endless = not made.get("ends", True)
+        yield Measured(checkpoint, voice, folder, endless, said)

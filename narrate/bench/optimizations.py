@@ -23,7 +23,7 @@ from narrate.bench.models import Measured, the_model
 from narrate.bench.results import Axis, Work
 from narrate.bench.texts import LENGTHS, rows, sample
 from narrate.core import Utterance
-from narrate.errors import BackendError
+from narrate.errors import BackendError, UsageError
 from narrate.speech.backend import COMPILE_MODES, Backend
 from narrate.speech.caps import FRAMES_PER_S
 
@@ -44,13 +44,13 @@ class _Rung:
     batched: bool = False
 
 
-def _rungs(quick: bool) -> Iterator[_Rung]:
+def _rungs(modes: Sequence[str]) -> Iterator[_Rung]:
     yield _Rung("fp32", "official:sdpa+fp32")
     yield _Rung("bf16", "official:sdpa+bf16")
     yield _Rung("+ TF32", "official:sdpa+bf16+tf32")
     yield _Rung("+ cuDNN benchmark", _LAST)
     yield _Rung("+ FlashAttention 2", _LAST.replace("sdpa", "flash_attention_2"))
-    for mode in () if quick else COMPILE_MODES:
+    for mode in modes:
         yield _Rung(f"+ compile {mode}", f"{_LAST}+compile={mode}")
     yield _Rung("batching", _LAST, batched=True)
     yield _Rung("engine without graphs", "qwen+bf16+tf32+nographs", batched=True)
@@ -89,19 +89,33 @@ def stages(asked: Optimizations) -> Iterator[tuple[Sequence[Stage], Mapping[str,
     batch = asked.batch or (_QUICK_BATCH if asked.quick else _BATCH)
     length = _QUICK_LENGTH if asked.quick else _LENGTH
     frames = asked.frames or (_QUICK_FRAMES if asked.quick else None)
+    modes = _modes(asked)
     with the_model(asked.model, asked.random_weights) as measured:
         about = {
-            "model": asked.model or f"random weights, {measured.size}",
+            "model": measured.said,
             "work": f"{length} characters, one row or {batch}",
         }
-        yield list(_stages(asked.quick, measured, batch, length, frames)), about
+        yield list(_stages(modes, measured, batch, length, frames)), about
+
+
+def _modes(asked: Optimizations) -> Sequence[str]:
+    if asked.modes is None:
+        return () if asked.quick else COMPILE_MODES
+    modes = [mode.strip() for mode in asked.modes.split(",")]
+    if unknown := [mode for mode in modes if mode not in COMPILE_MODES]:
+        raise UsageError(
+            f"torch.compile has no mode {unknown[0]!r}",
+            where="--modes",
+            remedy=f"choose from {', '.join(COMPILE_MODES)}",
+        )
+    return modes
 
 
 def _stages(
-    quick: bool, measured: Measured, batch: int, length: int, frames: int | None
+    modes: Sequence[str], measured: Measured, batch: int, length: int, frames: int | None
 ) -> Iterator[Stage]:
     heard, below = _Heard(), None
-    for rung in _rungs(quick):
+    for rung in _rungs(modes):
         (one,) = contestants(rung.words)
         count = batch if rung.batched else 1
         said = rows(sample(length), count, frames)

@@ -22,6 +22,7 @@ _TITLES = {
     "text": "Texts by length",
     "batch": "Batches",
     "together": "Voice prompt and generation, together and apart",
+    "reference": "Longer recordings, so more positions for the same frames",
     "chapter": "A whole chapter",
     "sequence": "Whole sequences",
     "packed": "Several sequences at once",

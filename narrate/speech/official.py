@@ -60,8 +60,8 @@ class OfficialBackend(ModelBackend):
 
     @property
     def in_use(self) -> Mapping[str, str]:
-        """Attention, device and precision as the loaded model says; empty before it is loaded."""
-        return self._model.in_use if self._model else {}
+        """Attention, device and precision of the loaded model, and rows; empty before."""
+        return {**self._model.in_use, "batch": str(self._rows)} if self._model else {}
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples, batch after batch.

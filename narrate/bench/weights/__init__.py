@@ -7,6 +7,6 @@ model says is noise, but it is varied noise that ends at some point, and its spe
 real one. Weights are written tensor by tensor, so a large checkpoint needs little memory.
 """
 
-from narrate.bench.weights.make import make_checkpoint
+from narrate.bench.weights.make import MADE, make_checkpoint
 
-__all__ = ["make_checkpoint"]
+__all__ = ["MADE", "make_checkpoint"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +24,10 @@ from narrate.bench.weights.configs import (
 from narrate.bench.weights.tokenizer import write_tokenizer
 from narrate.speech.published import load_published
 
-__all__ = ["make_checkpoint"]
+__all__ = ["MADE", "make_checkpoint"]
+
+MADE = "narrate-bench.json"
+"""Says of a folder that its weights are random, of which size, and whether its rows end."""
 
 EOS_LOUDNESS = {"tiny": 4.0, "0.6b": 1.0, "1.7b": 1.0}
 """How much longer the end's row in the head is than the others': the longer, the sooner it ends.
@@ -51,6 +56,7 @@ def make_checkpoint(
     _write_json(out / "preprocessor_config.json", {"padding_side": "left", "padding_value": 0.0})
     _write_json(inner / "config.json", codec)
     _write_json(inner / "preprocessor_config.json", feature_extractor())
+    _write_json(out / MADE, {"size": size, "ends": ends})
     write_tokenizer(out)
     dtype = "F32" if size == "tiny" else "BF16"
     louder = EOS_LOUDNESS[size] if ends else 0.0
@@ -89,7 +95,7 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
 def _write_weights(
     path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str, seed: int, end_loudness: float
 ) -> None:
-    """Write a safetensors file without ever holding more than a part of one tensor.
+    """Write a safetensors file without ever holding more than a part of a tensor for each core.
 
     The format: a little-endian length, a JSON header of names, types, shapes and byte ranges, data.
     """
@@ -102,10 +108,16 @@ def _write_weights(
         at += length
     words = json.dumps(header).encode()
     words += b" " * (-len(words) % 8)
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(words)) + words)
-        for name, shape in shapes.items():
-            _write_tensor(file, name, shape, dtype, seed, end_loudness)
+    begin = 8 + len(words)
+    path.write_bytes(struct.pack("<Q", len(words)) + words)
+
+    def write(name: str) -> None:
+        with path.open("r+b") as file:
+            file.seek(begin + header[name]["data_offsets"][0])
+            _write_tensor(file, name, shapes[name], dtype, seed, end_loudness)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(write, shapes))
 
 
 def _write_tensor(

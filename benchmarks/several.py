@@ -1,0 +1,109 @@
+"""One book by several workers, each on a card of its own: how the speed grows with them.
+
+    python -m benchmarks.several --size 1.7b --workers 1,2,4 --chunks 4000 --batch 512 --json FILE
+
+Each count speaks the same book into an empty store, `--rounds` times, in alternating order, after
+a short one that compiles the kernels. The whole time holds the start of the processes and of their
+models, as it does for a user; the rate in the middle of the book does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from pathlib import Path
+
+from benchmarks.speaking import start
+from narrate.bench.machine import environment
+from narrate.bench.weights import make_checkpoint
+
+_WARM_CHUNKS = 64
+
+
+def run(args: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
+    """A row for each number of workers."""
+    model = args.model or make_checkpoint(folder / "model", args.size, ends=False)
+    counts = [int(one) for one in args.workers.split(",")]
+    runs: dict[int, list[dict[str, float]]] = {count: [] for count in counts}
+    few = argparse.Namespace(**{**vars(args), "chunks": min(_WARM_CHUNKS, args.chunks)})
+    spoken(folder / "warm", model, few, counts[0])
+    for number in range(args.rounds):
+        for count in counts if number % 2 == 0 else counts[::-1]:
+            runs[count].append(spoken(folder / f"home-{number}-{count}", model, args, count))
+            print(count, json.dumps(runs[count][-1]), flush=True)
+            keep(args, rows_of(runs))
+    return rows_of(runs)
+
+
+def spoken(home: Path, model: Path, args: argparse.Namespace, count: int) -> dict[str, float]:
+    """Speak the book once; what the process says of it."""
+    with start(home, model, args, count) as child:
+        said, _ = child.communicate(timeout=args.limit)
+    if child.returncode:
+        raise SystemExit(f"{count} workers ended with {child.returncode}")
+    held: dict[str, float] = json.loads(said.splitlines()[-1])
+    return held
+
+
+def rows_of(runs: dict[int, list[dict[str, float]]]) -> list[dict[str, object]]:
+    """What the runs so far say, a row for each number of workers that has some."""
+    rows: list[dict[str, object]] = []
+    first, *_ = runs
+    alone = statistics.median(one["wall_s"] for one in runs[first])
+    middle_alone = _middle(runs[first])
+    for count, held in runs.items():
+        if not held:
+            continue
+        wall_s, middle = statistics.median(one["wall_s"] for one in held), _middle(held)
+        rows.append(
+            {
+                "workers": count,
+                "runs_s": [one["wall_s"] for one in held],
+                "takes": held[0]["takes"],
+                "audio_s": held[0]["audio_s"],
+                "x_realtime": round(held[0]["audio_s"] / wall_s, 1),
+                "share_of_linear": round(alone / wall_s * first / count, 3),
+                "middle_x_realtime": round(middle, 1),
+                "middle_share_of_linear": round(middle / middle_alone * first / count, 3)
+                if middle_alone
+                else None,
+            }
+        )
+    return rows
+
+
+def _middle(runs: list[dict[str, float]]) -> float:
+    return statistics.median(one["middle_x_realtime"] or 0.0 for one in runs)
+
+
+def keep(args: argparse.Namespace, rows: list[dict[str, object]]) -> None:
+    """Write what is known so far."""
+    if args.json:
+        held = {**environment(args.commit), "asked": {k: str(v) for k, v in vars(args).items()}}
+        args.json.write_text(json.dumps({**held, "rows": rows}, indent=1) + "\n")
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", default="1.7b", choices=["1.7b", "0.6b", "tiny"])
+    parser.add_argument("--model", type=Path, help="a checkpoint that is there already")
+    parser.add_argument("--backend", default="qwen")
+    parser.add_argument("--workers", default="1,2")
+    parser.add_argument("--chunks", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--pace", type=float, default=0.75, help="frames a character")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds for one run")
+    parser.add_argument("--commit", help="of the code, where git cannot tell")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = run(args, Path(folder))
+    print(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
