@@ -13,6 +13,8 @@ from narrate.bench.results import Cell, Results, write_file
 __all__ = ["draw"]
 
 _SIZE, _DOTS = (8.0, 4.5), 120
+_FAR_APART = 8.0  # lines so many times above each other need a logarithmic axis to be told apart
+_TICKS_APART = 1.2  # on a logarithmic axis; closer ones would be written over each other
 
 
 def draw(results: Results, folder: Path) -> list[str]:
@@ -58,8 +60,12 @@ def _lines(
 def _by_length(axes: Any, cells: _Cells, results: Results) -> bool:
     drawn = _lines(axes, cells, "characters", lambda one: one.characters_per_s)
     axes.set(xscale="log", xlabel="characters in the text", ylabel="characters a second")
+    rates = [one.characters_per_s for _, one in cells if one.characters_per_s]
+    if rates and max(rates) > _FAR_APART * min(rates):
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
     _plain_ticks(axes, (float(cell.axes["characters"]) for cell, _ in cells))
-    axes.set_ylim(bottom=0)
     axes.set_title(_title(results, "throughput by text length"))
     axes.legend()
     return drawn
@@ -113,7 +119,11 @@ def _ladder(axes: Any, cells: _Cells, results: Results) -> bool:
 
 def _plain_ticks(axes: Any, places: Iterable[float]) -> None:
     """Numbers as they are instead of powers of ten, and on the x axis only where we measured."""
-    axes.set_xticks(sorted(set(places)))
+    shown: list[float] = []
+    for place in sorted(set(places)):
+        if not shown or place > _TICKS_APART * shown[-1]:
+            shown.append(place)
+    axes.set_xticks(shown)
     axes.set_xticks([], minor=True)
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.yaxis.set_major_formatter("{x:g}")
