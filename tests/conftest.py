@@ -9,11 +9,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from narrate.config import Settings
 from narrate.flows.server import EmbeddedServer
 
 from .postgres import Cluster, binaries, cluster
+
+# How fast a machine is, or how busy, says nothing about the code under test.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_WORDS = "The old clock in the hall struck seven, and nobody in the house stirred."

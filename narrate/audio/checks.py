@@ -8,41 +8,46 @@ against the voice's own norms (`outlier`) hold only where a take is long enough 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
-
-from narrate.audio.measures import Measures, measured
+from narrate.audio.measures import Frames, Measures, framed, measured
 from narrate.audio.norms import Norms
 from narrate.core import Spoken
 
-__all__ = ["FAULTS", "Heard", "heard", "outlier", "severity", "worst"]
+__all__ = ["FAULTS", "MEANINGS", "Heard", "heard", "outlier", "severity", "worst"]
 
-FAULTS = (
-    "nan",
-    "empty",
-    "silent",
-    "too short",
-    "other words",
-    "loop",
-    "runaway",
-    "too long",
-    "hole",
-    "cut off",
-    "clipped",
-    "other sound",
-    "other level",
-    "offset",
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "nan": "some samples are no numbers",
+        "empty": "there is next to nothing in it",
+        "silent": "nothing can be heard",
+        "too short": "its words cannot all have been said in so little time",
+        "other words": "the recogniser heard other words than the text has",
+        "loop": "it says the same stretch three times over, and the text does not",
+        "runaway": "the model did not come to an end by itself",
+        "too long": "it takes far longer than its words should",
+        "hole": "there are two seconds of quiet or more inside it",
+        "cut off": "it ends in the middle of a sound",
+        "clipped": "it is overdriven: many samples stand at full scale",
+        "other sound": "it sounds unlike the rest of this voice",
+        "other level": "it is much louder or softer than the rest of this voice",
+        "offset": "its wave does not swing around zero",
+    }
 )
-"""Every fault, the one that spoils most first."""
+"""Every fault, the one that spoils most first, and what it means to who listens."""
+FAULTS = tuple(MEANINGS)
 
 SHORTEST_S = 0.1
 SILENT_PEAK = 0.001
 """-60 dBFS."""
 CHARACTERS_PER_S = 45.0
 """Twice as fast as anyone reads aloud, and a Chinese character takes longer than a letter."""
-CLIPPED_LEVEL, CLIPPED_SHARE = 0.999, 0.001
+SLOWEST_PACE = 1.2
+"""Seconds a character, where there are no norms yet: letters that are spelled out take one."""
+CLIPPED_SHARE = 0.001
+"""Of the samples, at full scale."""
 LONGEST_HOLE_S = 2.0
 CUT_OFF_DB = -10.0
 """The last 5 ms against the loud frames: speech dies away before it ends."""
@@ -70,14 +75,12 @@ class Heard:
 def heard(spoken: Spoken) -> Heard:
     """Measure and judge what a backend gave; faults it names itself count."""
     told = [name for name in _TOLD if spoken.checks.get(name)]
-    samples = spoken.samples.astype(np.float32)
-    if spoken.samples.dtype == np.int16:
-        samples /= 32_768.0
-    found = _unusable(samples, spoken)
+    frames = framed(spoken.samples, spoken.rate_hz)
+    found = _unusable(frames, spoken.rate_hz)
     if found is not None:
         return Heard(None, min([*told, found], key=FAULTS.index))
-    measures = measured(samples, spoken.rate_hz, spoken.utterance.spoken)
-    faults = [*told, *_faults(samples, spoken, measures)]
+    measures = measured(frames, spoken.utterance.spoken)
+    faults = [*told, *_faults(frames, spoken, measures)]
     return Heard(measures, min(faults, key=FAULTS.index, default=None))
 
 
@@ -103,22 +106,23 @@ def outlier(measures: Measures, weight: float, norms: Norms) -> str | None:
     return min(faults, key=FAULTS.index, default=None)
 
 
-def _unusable(samples: NDArray[np.float32], spoken: Spoken) -> str | None:
-    if len(samples) / spoken.rate_hz < SHORTEST_S:
+def _unusable(frames: Frames, rate_hz: int) -> str | None:
+    if frames.samples / rate_hz < SHORTEST_S:
         return "empty"
-    if not np.isfinite(samples).all():
+    if not math.isfinite(frames.peak):
         return "nan"
-    return "silent" if np.abs(samples).max() < SILENT_PEAK else None
+    return "silent" if frames.peak < SILENT_PEAK else None
 
 
-def _faults(samples: NDArray[np.float32], spoken: Spoken, measures: Measures) -> list[str]:
-    seconds = len(samples) / spoken.rate_hz
+def _faults(frames: Frames, spoken: Spoken, measures: Measures) -> list[str]:
+    seconds = frames.samples / spoken.rate_hz
     found = {
         "too short": len(spoken.utterance.spoken) > CHARACTERS_PER_S * seconds,
+        "too long": measures.pace > SLOWEST_PACE,
         "loop": measures.loop_s > 0 and not _says_again(spoken.utterance.spoken),
         "hole": measures.hole_s > LONGEST_HOLE_S,
         "cut off": measures.end_db > CUT_OFF_DB,
-        "clipped": (np.abs(samples) >= CLIPPED_LEVEL).mean() > CLIPPED_SHARE,
+        "clipped": frames.clipped_share > CLIPPED_SHARE,
         "offset": abs(measures.dc) > OFFSET,
     }
     return [name for name, is_so in found.items() if is_so]

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BANDS_HZ", "Measures", "measured", "weight_of"]
+__all__ = ["BANDS_HZ", "Frames", "Measures", "framed", "measured", "weight_of"]
 
 BANDS_HZ = (100, 200, 400, 800, 1_600, 3_200, 6_400)
 """Edges of the bands, an octave each; all rates of takes reach the highest."""
 
+CLIPPED_LEVEL = 0.999
+
 _FRAME_S = 0.04
+_BLOCK_FRAMES = 32  # some 100 kB of samples
 _QUIET_DB = 40.0  # below a take's loud frames, their 90th percentile: a pause, or breath
+_LEAST_LOUD_DB = 20.0  # below the loudest frame: where a take is nearly all silence
 _NO_BAND_DB = 50.0  # what lies lower is nothing, however low
 _END_S = 0.005
 _LOOP_LAGS_S = (0.24, 4.0)
@@ -60,55 +64,87 @@ def weight_of(spoken: str) -> float:
     return _STARTING_CHARACTERS + len(spoken) + (_DIGIT_WEIGHT - 1) * digits
 
 
-def measured(samples: NDArray[np.float32], rate_hz: int, spoken: str) -> Measures:
-    """Measure finite samples in [-1, 1] that say `spoken`."""
-    dc = float(samples.mean())
-    samples = samples - np.float32(dc)
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A take in frames of 40 ms, the last filled up with zeros; `samples` says how many there were.
+
+    `power` [frames] is their mean square, offset and all; `bands` [frames, octaves] their power in
+    octaves. `dc` is the mean, `peak` the highest level (NaN where a sample is none), and
+    `clipped_share` how many samples reach full scale; `end` the last 5 ms.
+    """
+
+    samples: int
+    power: NDArray[np.float32]
+    bands: NDArray[np.float32]
+    dc: float
+    peak: float
+    clipped_share: float
+    end: NDArray[np.float32]
+
+
+def framed(samples: NDArray[np.int16] | NDArray[np.float32], rate_hz: int) -> Frames:
+    """Look at every sample once, some frames at a time: what is at work stays in the cache."""
     size = round(_FRAME_S * rate_hz)
     count = max(1, -(-len(samples) // size))
-    padded = np.zeros(count * size, np.float32)
-    padded[: len(samples)] = samples
-    frames = padded.reshape(count, size)
-    power = np.einsum("ij,ij->i", frames, frames) / size
+    window = np.hanning(size).astype(np.float32)
+    edges = [round(edge * size / rate_hz) for edge in BANDS_HZ]
+    # Parseval, with the window's loss of 3/8 made good: comparable with a frame's mean square
+    scale = np.float32(2 / (size * size * 0.375))
+    power = np.empty(count, np.float32)
+    bands = np.empty((count, len(edges) - 1), np.float32)
+    total, peak, clipped = 0.0, 0.0, 0
+    for first in range(0, count, _BLOCK_FRAMES):
+        block = _as_floats(samples[first * size : (first + _BLOCK_FRAMES) * size])
+        total += float(block.sum())
+        heights = np.abs(block)
+        peak = float(np.maximum(peak, heights.max(initial=0)))
+        clipped += int(np.count_nonzero(heights >= CLIPPED_LEVEL))
+        if len(block) % size:
+            block = np.concatenate([block, np.zeros(size - len(block) % size, np.float32)])
+        frames = block.reshape(-1, size)
+        some = slice(first, first + len(frames))
+        power[some] = np.einsum("ij,ij->i", frames, frames) / size
+        with np.errstate(invalid="ignore"):  # infinite samples: their peak tells
+            spectrum = np.fft.rfft(frames * window)[:, : edges[-1]]
+            squares = np.square(spectrum.real) + np.square(spectrum.imag)
+        bands[some] = np.add.reduceat(squares, edges[:-1], axis=1) * scale
+    last = _as_floats(samples[-round(_END_S * rate_hz) :])
+    most = max(1, len(samples))
+    return Frames(len(samples), power, bands, total / most, peak, clipped / most, last)
+
+
+def measured(frames: Frames, spoken: str) -> Measures:
+    """Measure a take of finite samples that says `spoken`."""
+    power = np.maximum(frames.power - np.float32(frames.dc * frames.dc), 0)
     level = _db(power)
-    loud = float(np.percentile(level, 90))
+    loud = max(float(np.percentile(level, 90)), float(level.max()) - _LEAST_LOUD_DB)
     heard = np.flatnonzero(level > loud - _QUIET_DB)
     first, last = int(heard[0]), int(heard[-1])
-    bands = _bands(frames, rate_hz)
-    end = samples[-round(_END_S * rate_hz) :]
-    active = power[heard].mean()
+    active = _db(power[heard].mean())
     speech_s = (last + 1 - first) * _FRAME_S
     return Measures(
         speech_s=round(speech_s, 2),
         pace=round(speech_s / weight_of(spoken), 5),
-        level_dbfs=round(float(_db(active)), 2),
+        level_dbfs=round(float(active), 2),
         bands_db=tuple(
             round(max(float(one), -_NO_BAND_DB), 1)
-            for one in _db(bands[heard].mean(axis=0)) - _db(active)
+            for one in _db(frames.bands[heard].mean(axis=0)) - active
         ),
         hole_s=round(float(np.diff(heard).max(initial=1) - 1) * _FRAME_S, 2),
-        dc=round(dc, 4),
-        end_db=round(float(_db(np.mean(np.square(end)))) - loud, 1),
-        loop_s=round(_loop_s(_db(bands[first : last + 1]), loud), 2),
+        dc=round(frames.dc, 4),
+        end_db=round(float(_db(np.mean(np.square(frames.end - np.float32(frames.dc))))) - loud, 1),
+        loop_s=round(_loop_s(_db(frames.bands[first : last + 1]), loud), 2),
     )
+
+
+def _as_floats(samples: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[np.float32]:
+    if samples.dtype == np.int16:
+        return samples * np.float32(1 / 32_768)
+    return samples.astype(np.float32, copy=False)
 
 
 def _db(power: Any) -> Any:
     return 10 * np.log10(np.maximum(power, 1e-12))
-
-
-def _bands(frames: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-    """Power of each frame in each octave: [frames, bands]."""
-    size = frames.shape[1]
-    spectrum = np.fft.rfft(frames * np.hanning(size).astype(np.float32))
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    edges = [round(edge * size / rate_hz) for edge in BANDS_HZ]
-    # Parseval, with the window's loss of 3/8 made good: comparable with a frame's mean square
-    scale = 2 / (size * size * 0.375)
-    result: NDArray[np.float32] = (
-        np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1) * scale
-    ).astype(np.float32)
-    return result
 
 
 def _loop_s(bands_db: NDArray[np.float32], loud_db: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,14 +42,21 @@ class Book:
             return getattr(self, name) if asked.get(name) is None else asked[name]
 
         return Metadata(
-            title=chosen("title"),
-            author=chosen("author"),
-            narrator=asked.get("narrator") or "",
-            series=chosen("series"),
+            title=_line(chosen("title")) or _line(self.title) or self.folder.name,
+            author=_line(chosen("author")),
+            narrator=_line(asked.get("narrator") or ""),
+            series=_line(chosen("series")),
             year=chosen("year"),
             language=self.language,
-            description=chosen("description"),
+            description="\n".join(map(_line, chosen("description").splitlines())).strip(),
         )
+
+
+def _line(words: str) -> str:
+    """Words as a tag, a manifest and a terminal can show them: one line, nothing but characters."""
+    hidden = {char for char in words if unicodedata.category(char) in ("Cc", "Cs")}
+    shown = (" " if char in hidden or char in "\ufffe\uffff" else char for char in words)
+    return " ".join("".join(shown).split())
 
 
 @dataclass(frozen=True, slots=True)

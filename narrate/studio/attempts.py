@@ -15,6 +15,7 @@ from narrate.store import Book, Claimed, Store
 from narrate.studio.casting import open_speech
 from narrate.studio.identity import keys_of
 from narrate.studio.plan import require_book
+from narrate.studio.recorder import WORD_ERROR
 
 __all__ = ["Attempts", "redo"]
 
@@ -67,10 +68,13 @@ class Attempts:
         """Keep the best of all attempts at words for which none was good."""
         attempts = range(claimed.attempt + 1)
         keys = self._keys([claimed.spoken] * len(attempts), attempts)
-        known = self.store.takes.known(keys)
-        best = min(
-            (key for key in keys if key in known), key=lambda key: severity(known[key].fault)
-        )
+        known = self.store.takes.get(keys)
+
+        def badness(key: str) -> tuple[int, float]:
+            misheard = known[key].checks.get(WORD_ERROR, 0.0)
+            return severity(known[key].fault), misheard if isinstance(misheard, float) else 0.0
+
+        best = min((key for key in keys if key in known), key=badness)
         self.store.rename_take(self.book.id, claimed, best, claimed.attempt)
 
     def give(self, attempts: dict[int, int]) -> None:

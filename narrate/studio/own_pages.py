@@ -13,6 +13,7 @@ from narrate.text.marked import MarkedBook, NotMarked, marked
 
 __all__ = ["own_pages"]
 
+DUBLIN_CORE = {"title": "title", "author": "creator", "description": "description", "year": "date"}
 _log = logging.getLogger("narrate.studio")
 
 
@@ -28,7 +29,16 @@ def own_pages(store: Store, book: Book) -> OwnPages | None:
         position: [(place.page, place.mark, place.characters) for place in several]
         for position, several in found.places.items()
     }
-    return OwnPages(found.package, found.pages, places)
+    job, says = book.job or {}, book.metadata
+    facts = {"title": says.title, "author": says.author, "description": says.description,
+             "year": str(says.year or "")}  # fmt: skip
+    return OwnPages(
+        found.package,
+        found.pages,
+        places,
+        {DUBLIN_CORE[name]: value for name, value in facts.items() if job.get(name) is not None},
+        store.cover(book.id) if job.get("cover") is not None else None,
+    )
 
 
 def _marked(store: Store, book: Book) -> MarkedBook | NotMarked:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 
+from narrate.audio.checks import MEANINGS
 from narrate.audio.whole import write_whole
 from narrate.config import Job
 from narrate.core import Chunk, Take
@@ -117,7 +118,13 @@ def _flagged(
         kept.fault or "",
         round(start_s, 3),
         tuple(
-            Attempt(take.attempt, take.fault or "", round(take.duration_s, 3), is_kept)
+            Attempt(
+                take.attempt,
+                take.fault or "",
+                MEANINGS.get(take.fault or "", ""),
+                round(take.duration_s, 3),
+                is_kept,
+            )
             for take, is_kept in takes
         ),
         kept.audio_path,

@@ -32,10 +32,14 @@ code { font-family: ui-monospace, monospace; }
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One recording of a chunk; `is_kept`: it is in the book; `fault`: empty where it is good."""
+    """One recording of a chunk; `is_kept`: it is in the book; `fault`: empty where it is good.
+
+    `reason` says what the fault is.
+    """
 
     number: int
     fault: str
+    reason: str
     duration_s: float
     is_kept: bool
 
@@ -117,8 +121,9 @@ def _article(one: Flagged, sound: str, language: str) -> str:
 
 def _attempt(attempt: Attempt) -> str:
     kept = ", in the book" if attempt.is_kept else ""
-    fault = escape(attempt.fault) or "no fault"
-    return f'<li value="{attempt.number + 1}">{fault}, {attempt.duration_s:.1f} s{kept}</li>'
+    said = f"{attempt.duration_s:.1f} s{kept}, {attempt.fault or 'no fault'}"
+    reason = f": {attempt.reason}" if attempt.reason else ""
+    return f'<li value="{attempt.number + 1}">{escape(said + reason)}</li>'
 
 
 def _player(one: Flagged, most_bytes: int) -> tuple[str, int]:

@@ -1,19 +1,22 @@
 """Subtitles: sentences as cues that can be read in time, as SRT and as WebVTT.
 
 A sentence that is too long for two lines or for seven seconds becomes several cues, parted behind
-punctuation where it has some; times inside a sentence are shared out by characters.
+punctuation where it has some; times inside a sentence are shared out by characters. Sentences that
+would flash by (`No. Never.`) share a cue with their neighbour in the chunk. Lines of Chinese and
+Japanese begin with no mark that closes, and no line with half a character.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 
-from narrate.sync.timeline import TimedChapter, shared_out
+from narrate.sync.timeline import Heard, TimedChapter, shared_out
 
 __all__ = ["FORMATS", "LONGEST_S", "Cue", "book_cues", "chapter_cues", "srt", "vtt"]
 
@@ -22,13 +25,21 @@ LINE_CHARACTERS = 42
 LINE_CHARACTERS_EAST = 18
 LONGEST_S = 7.0
 SHORTEST_S = 1.0
-"""A shorter cue stays on the screen into the pause after it, as far as the next cue allows."""
+MOST_CHARACTERS_PER_S, MOST_CHARACTERS_PER_S_EAST = 17.0, 9.0
+"""A cue that is shorter, or faster to be read, stays on the screen into the pause after it, as far
+as the next cue allows."""
 
 _EAST = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+_NOT_FIRST = frozenset(
+    "、。，．,.；：;:！？!?…」』）)】》〉’”ーぁぃぅぇぉっゃゅょァィゥェォッャュョ々ゝ"
+)
+_NOT_LAST = frozenset("「『（(【《〈‘“")
 _CLOSING = "\"'”’»）)」』】"
 _AFTER_MARK = re.compile(rf"(?:[.!?…;:,—–、。，；：！？][{_CLOSING}]*|—)(?=\s|[\u3040-\u9fff])")
 _SRT_MARKUP = re.compile(r"(<)(?=[/A-Za-z])|(\{)(?=\\)")
 _WORD_JOINER = "\u2060"
+_JOINER = "\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ def chapter_cues(chapter: TimedChapter, before_ms: float = 0.0) -> list[Cue]:
     """The cues of a chapter in order, none over another; `before_ms` is what is heard before it."""
     cues: list[Cue] = []
     for chunk in chapter.chunks:
-        for sentence in chunk.sentences:
+        for sentence in _told(chunk.sentences, chapter.rate_hz):
             words = " ".join(sentence.text.split())
             seconds = (sentence.end - sentence.start) / chapter.rate_hz
             for heard in shared_out(sentence.start, sentence.end, _pieces(words, seconds)):
@@ -93,12 +104,37 @@ def _clock(ms: int, point: str) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{point}{ms:03}"
 
 
+def _told(sentences: Iterable[Heard], rate_hz: int) -> Iterator[Heard]:
+    """The sentences of a chunk, those that flash by joined to a neighbour that has room."""
+    held: Heard | None = None
+    for sentence in sentences:
+        if held is None:
+            held = sentence
+            continue
+        gap = "" if _is_unspaced(held.text + sentence.text) else " "
+        both = Heard(held.start, sentence.end, f"{held.text}{gap}{sentence.text}")
+        shorter = min(held.end - held.start, sentence.end - sentence.start) / rate_hz
+        fits = (both.end - both.start) / rate_hz <= LONGEST_S and len(_lines(both.text)) <= LINES
+        if shorter < SHORTEST_S and fits:
+            held = both
+        else:
+            yield held
+            held = sentence
+    if held is not None:
+        yield held
+
+
 def _readable(cues: Sequence[Cue], end_ms: int) -> Iterator[Cue]:
     """The cues, those that flash by held on until they can be read or the next one comes."""
     last = Cue(max(end_ms, cues[-1].end_ms), 0, ()) if cues else Cue(0, 0, ())
     for cue, following in pairwise([*cues, last]):
-        held = max(cue.end_ms, cue.start_ms + round(SHORTEST_S * 1000))
+        held = max(cue.end_ms, cue.start_ms + round(1000 * _reading_s("".join(cue.lines))))
         yield replace(cue, end_ms=min(held, max(following.start_ms, cue.start_ms + 1)))
+
+
+def _reading_s(text: str) -> float:
+    per_s = MOST_CHARACTERS_PER_S_EAST if _is_east(text) else MOST_CHARACTERS_PER_S
+    return min(max(SHORTEST_S, len(text) / per_s), LONGEST_S)
 
 
 def _pieces(text: str, seconds: float) -> list[str]:
@@ -137,14 +173,27 @@ def _parted(text: str, count: int) -> list[str]:
 
 
 def _may_part(text: str, place: int) -> bool:
-    if text[place].isspace():
+    before, after = text[place - 1], text[place]
+    if after.isspace():
         return True
-    return bool(_EAST.match(text[place]) and _EAST.match(text[place - 1]))
+    if after in _NOT_FIRST or before in _NOT_LAST:
+        return False
+    return bool(
+        (_UNSPACED.match(after) or after in _NOT_LAST)
+        and (_UNSPACED.match(before) or before in _NOT_FIRST)
+    )
 
 
 def _width(text: str) -> int:
-    east = len(_EAST.findall(text))
-    return LINE_CHARACTERS_EAST if 3 * east > len(text) else LINE_CHARACTERS
+    return LINE_CHARACTERS_EAST if _is_east(text) else LINE_CHARACTERS
+
+
+def _is_unspaced(text: str) -> bool:
+    return 3 * len(_UNSPACED.findall(text)) > len(text)
+
+
+def _is_east(text: str) -> bool:
+    return 3 * len(_EAST.findall(text)) > len(text)
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -158,5 +207,14 @@ def _lines(text: str) -> tuple[str, ...]:
         place = min(halves, key=lambda place: abs(place - len(text) / 2))
         return text[:place].rstrip(), text[place:].lstrip()
     within = [place for place in places if place <= width]
-    place = within[-1] if within else width  # a word that is longer than a line
+    place = within[-1] if within else _cut(text, width)
     return text[:place].rstrip(), *_lines(text[place:].lstrip())
+
+
+def _cut(text: str, width: int) -> int:
+    """Where a word that is longer than a line can be cut: not inside a letter and its signs."""
+    for place in range(width, 0, -1):
+        is_sign = unicodedata.category(text[place]).startswith("M")
+        if not is_sign and _JOINER not in text[place - 1 : place + 1]:
+            return place
+    return width

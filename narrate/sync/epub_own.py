@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from lxml import etree
 
+from narrate.core import Cover
 from narrate.sync.epub3 import Labels, audio_name, write_part, write_sound
 from narrate.sync.overlays import (
     ACTIVE_CLASS,
@@ -33,6 +34,7 @@ __all__ = ["OwnPages", "write_own_epub"]
 
 FOLDER = "narrate-overlays"
 _OPF = "{http://www.idpf.org/2007/opf}"
+_DC = "{http://purl.org/dc/elements/1.1/}"
 _XHTML = "{http://www.w3.org/1999/xhtml}"
 _SMIL_TYPE = "application/smil+xml"
 
@@ -41,12 +43,15 @@ _SMIL_TYPE = "application/smil+xml"
 class OwnPages:
     """The package's name, the pages with marks in them, and by position each chunk's places.
 
-    A place is a page, the mark in it, and how many characters it holds.
+    A place is a page, the mark in it, and how many characters it holds. `said` is what the package
+    is to say otherwise than it does, by the names of Dublin Core; `cover` the picture likewise.
     """
 
     package: str
     pages: Mapping[str, bytes]
     places: Mapping[int, Sequence[tuple[str, str, int]]]
+    said: Mapping[str, str]
+    cover: Cover | None = None
 
 
 def write_own_epub(
@@ -88,6 +93,11 @@ def write_own_epub(
         for number, sound in names.items():
             write_sound(book, f"{added}/{sound.name}", sounds[number][0])
         write_part(book, f"{added}/overlay.css", STYLE.encode())
+        _say(package, own.said)
+        if own.cover:
+            name = f"cover{own.cover.suffix}"
+            write_part(book, f"{added}/{name}", own.cover.data, stored=True)
+            _show(package, f"{FOLDER}/{name}", own.cover)
         _add_overlays(package, own, labels, overlays, names.values())
         write_part(
             book, own.package, etree.tostring(package, xml_declaration=True, encoding="UTF-8")
@@ -131,6 +141,38 @@ def _drop_overlays(package: Any, base: str) -> set[str]:
         if name.startswith("media:") or (name == "dcterms:modified" and not meta.get("refines")):
             meta.getparent().remove(meta)
     return dropped
+
+
+def _say(package: Any, said: Mapping[str, str]) -> None:
+    """Replace what the package says of the book; what refined the old words goes with them."""
+    about = package.find(f"{_OPF}metadata")
+    for name, value in said.items():
+        found = list(about.iterfind(f"{_DC}{name}"))
+        # a subtitle is a title, too; two authors are replaced by the one line that was asked for
+        old = found[:1] if name == "title" else found
+        gone = {f"#{one.get('id')}" for one in old if one.get("id")}
+        for meta in list(about.iterfind(f"{_OPF}meta")):
+            if meta.get("refines") in gone:
+                about.remove(meta)
+        for one in old[1 if value else 0 :]:
+            about.remove(one)
+        if value:
+            new = old[0] if old else etree.SubElement(about, f"{_DC}{name}")
+            del new[:]
+            new.text = value
+
+
+def _show(package: Any, href: str, cover: Cover) -> None:
+    """Make a picture the book's; the old one stays, a page may show it."""
+    for item in package.iterfind(f"{_OPF}manifest/{_OPF}item"):
+        kept = [one for one in (item.get("properties") or "").split() if one != "cover-image"]
+        if item.attrib.pop("properties", None) and kept:
+            item.set("properties", " ".join(kept))
+    values = {"id": "narrate-cover", "href": href, "media-type": cover.media_type}
+    manifest = package.find(f"{_OPF}manifest")
+    etree.SubElement(manifest, f"{_OPF}item", values | {"properties": "cover-image"})
+    for meta in package.iterfind(f"{_OPF}metadata/{_OPF}meta[@name='cover']"):
+        meta.set("content", "narrate-cover")
 
 
 def _add_overlays(

@@ -57,12 +57,13 @@ _INITIAL = re.compile("fig|drop|initial")
 
 @dataclass(slots=True)
 class Page:
-    """One parsed page: its tree, its title and the language it declares."""
+    """One parsed page: its tree, its title, and the language that it declares."""
 
     root: html.HtmlElement
     title: str
     language: str
     author: str
+    description: str
 
 
 def parsed(data: bytes, where: str) -> Page | None:
@@ -82,10 +83,12 @@ def parsed(data: bytes, where: str) -> Page | None:
             remedy="save it as plain text, and name that",
         )
     title = root.findtext(".//title") or ""
-    metas = (meta for meta in root.iter("meta") if meta.get("name") == "author")
-    author = next((meta.get("content") or "" for meta in metas), "")
+    said: dict[str, str] = {}
+    for meta in root.iter("meta"):
+        said.setdefault((meta.get("name") or "").lower(), " ".join(meta.get("content", "").split()))
     language = root.get("lang") or root.get("xml:lang") or ""
-    return Page(root, " ".join(title.split()), language, " ".join(author.split()))
+    author, description = said.get("author", ""), said.get("description", "")
+    return Page(root, " ".join(title.split()), language, author, description)
 
 
 def _tree(text: str) -> tuple[html.HtmlElement | None, bool]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrate.audio.checks import FAULTS, heard, outlier, severity
-from narrate.audio.measures import Measures, measured, weight_of
+from narrate.audio.measures import Measures, framed, measured, weight_of
 from narrate.audio.norms import Norms, norms_of
 from narrate.core import Spoken, Utterance
 
@@ -38,10 +38,15 @@ def voice(seconds: float = 3.0, level: float = 0.3, seed: int = 0, hz: float = 1
     return wave
 
 
+def measures_of(samples: np.ndarray, words: str = WORDS) -> Measures:
+    return measured(framed(samples.astype(np.float32), RATE_HZ), words)
+
+
 def fault_of(samples: np.ndarray, *more: object) -> str | None:
     return heard(spoken(samples, *more)).fault  # type: ignore[arg-type]
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_a_sound_take_has_no_fault(seed: int) -> None:
     assert fault_of(voice(seed=seed)) is None
@@ -66,6 +71,8 @@ HOLE = np.concatenate([voice(2.0), np.zeros(3 * RATE_HZ), voice(2.0)])
         (voice(0.8), "too short"),
         (np.clip(voice(level=6.0), -1, 1), "clipped"),
         (np.where(np.arange(72_000) == 7, np.nan, voice()), "nan"),
+        (np.where(np.arange(72_000) == 71_999, -np.inf, voice()), "nan"),
+        (np.concatenate([voice(0.5), np.zeros(70 * RATE_HZ), voice(0.5)]), "too long"),
         (HOLE, "hole"),
         (np.tile(voice(0.9), 5), "loop"),
         (voice(6.0)[: round(4.13 * RATE_HZ)], "cut off"),
@@ -102,25 +109,20 @@ def test_one_short_word_may_be_short() -> None:
 
 
 def test_measures_say_what_was_planted() -> None:
-    found = measured(HOLE.astype(np.float32), RATE_HZ, WORDS)
+    found = measures_of(HOLE)
     assert found.speech_s == pytest.approx(7.0, abs=0.1)
     assert found.hole_s == pytest.approx(3.0, abs=0.15)
     assert found.pace == pytest.approx(7.0 / weight_of(WORDS), rel=0.02)
     assert Measures.from_values(found.as_values()) == found
-    quieter = measured((voice() / 2).astype(np.float32), RATE_HZ, WORDS)
-    louder = measured(voice().astype(np.float32), RATE_HZ, WORDS)
+    quieter = measures_of(voice() / 2)
+    louder = measures_of(voice())
     assert louder.level_dbfs - quieter.level_dbfs == pytest.approx(6.02, abs=0.02)
     assert quieter.bands_db == pytest.approx(louder.bands_db, abs=0.11)
 
 
 @pytest.fixture(scope="module")
 def norms() -> Norms:
-    made = norms_of(
-        [
-            measured(voice(2.5 + n % 7 / 7, seed=n).astype(np.float32), RATE_HZ, WORDS)
-            for n in range(60)
-        ]
-    )
+    made = norms_of([measures_of(voice(2.5 + n % 7 / 7, seed=n)) for n in range(60)])
     assert Norms.from_values(made.as_values()) == made
     return made
 
@@ -138,16 +140,16 @@ def norms() -> Norms:
 def test_what_falls_out_of_the_voice_s_norms_is_named(
     samples: np.ndarray, fault: str | None, norms: Norms
 ) -> None:
-    measures = measured(samples.astype(np.float32), RATE_HZ, WORDS)
+    measures = measures_of(samples)
     assert outlier(measures, weight_of(WORDS), norms) == fault
 
 
 def test_short_words_are_not_compared(norms: Norms) -> None:
-    drawn_out = measured(voice(1.4, level=0.05, hz=1500).astype(np.float32), RATE_HZ, "Oh!")
+    drawn_out = measures_of(voice(1.4, level=0.05, hz=1500), "Oh!")
     assert outlier(drawn_out, weight_of("Oh!"), norms) is None
 
 
 def test_a_voice_that_never_varies_does_not_flag_the_least_change() -> None:
-    same = measured(voice().astype(np.float32), RATE_HZ, WORDS)
-    other = measured(voice(3.2, level=0.27, seed=1).astype(np.float32), RATE_HZ, WORDS)
+    same = measures_of(voice())
+    other = measures_of(voice(3.2, level=0.27, seed=1))
     assert outlier(other, weight_of(WORDS), norms_of([same] * 50)) is None

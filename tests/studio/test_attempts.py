@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,6 +178,43 @@ def long_job(job: Job, story: Path) -> Job:
         "".join(f"# Part {n}\n\n" + "\n\n".join(half) + "\n\n" for n, half in enumerate(halves))
     )
     return job
+
+
+def cut_where_it_is_loud(samples: np.ndarray) -> np.ndarray:
+    loudest = np.abs(samples[len(samples) // 2 :]).argmax()
+    return samples[: len(samples) // 2 + loudest]
+
+
+FAULTS = {
+    "empty": lambda s: s[: RATE_HZ // 20],
+    "silent": lambda s: 0 * s,
+    "too short": lambda s: s[::3],
+    "loop": lambda s: np.tile(s[: round(0.9 * RATE_HZ)], 5),
+    "too long": lambda s: np.repeat(s, 3),
+    "hole": lambda s: np.concatenate([s[: len(s) // 2], np.zeros(3 * RATE_HZ), s[len(s) // 2 :]]),
+    "cut off": cut_where_it_is_loud,
+    "clipped": lambda s: np.clip(8.0 * s, -32_768, 32_767),
+    "other sound": lambda s: 20 * np.diff(s.astype(float), 3),
+    "other level": lambda s: s / 10,
+    "offset": lambda s: s // 2 + 3_000,
+}
+
+
+def test_each_fault_is_heard_before_a_take_counts_and_is_spoken_again(
+    store: Store, long_job: Job, server: SpeechServer
+) -> None:
+    planted = dict(zip(NUMBERS[3::5], FAULTS, strict=False))
+    assert len(planted) == len(FAULTS)
+    for words, fault in planted.items():
+        server.script[words] = [say(sound(FAULTS[fault](sound_of(words))), "audio/wav")]
+    made = run(store, long_job)
+    assert made.faults == ()
+    asked = Counter(server.texts())
+    assert {words for words, times in asked.items() if times == 2} == planted.keys()
+    assert max(asked.values()) == 2
+    flagged = json.loads((made.folder / "report.json").read_text())["flagged"]
+    found = {one["spoken"]: [attempt["fault"] for attempt in one["attempts"]] for one in flagged}
+    assert found == {words: [fault, ""] for words, fault in planted.items()}
 
 
 @pytest.mark.parametrize("late", [False, True])

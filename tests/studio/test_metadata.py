@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from narrate import studio
 from narrate.config import Job
@@ -17,7 +19,7 @@ from narrate.core import Metadata
 from narrate.errors import InputError, UsageError
 from narrate.store import Store
 
-from .conftest import run
+from .conftest import STORY, run
 
 
 def png(width: int = 8, height: int = 8) -> bytes:
@@ -103,3 +105,28 @@ def test_a_cover_that_is_no_picture_is_refused_before_anything_is_written(
 def test_a_year_is_a_year(job: Job) -> None:
     with pytest.raises(UsageError, match="--year"):
         replace(job, year=0)
+
+
+NASTY = "One\ntwo\x00\x1b[31m = ; # \\ \ud800 👩\u200d🚀 &amp; <b> " + "long " * 1_000
+
+
+def test_nasty_words_become_one_clean_line_everywhere(store: Store, job: Job) -> None:
+    asked = {name: NASTY for name in ("title", "author", "narrator", "series", "description")}
+    delivered = run(store, replace(job, format="wav,flac,vtt,epub3,w3c", **asked))
+    line = delivered.title
+    assert line.startswith("One two [31m = ; # \\ 👩\u200d🚀 &amp; <b> long") and len(line) > 4_900
+    told = json.loads((delivered.folder / "book.json").read_text())
+    assert {told[name] for name in asked if name != "description"} == {line}
+    assert told["description"] == line.replace("One two", "One\ntwo")
+    assert json.loads((delivered.folder / "publication.json").read_text())["name"] == line
+    with zipfile.ZipFile(delivered.folder / f"{delivered.folder.name}.epub") as book:
+        package: Any = etree.fromstring(book.read("EPUB/package.opf"))
+    assert package.findtext(".//{*}title") == line
+
+
+def test_an_empty_title_leaves_the_document_s_and_an_empty_author_clears_it(
+    store: Store, job: Job, story: Path
+) -> None:
+    story.write_text("---\ntitle: Lamp\nauthor: Ann\n---\n" + STORY)
+    book = studio.plan_book(store, replace(job, title=" ", author=""))
+    assert book.metadata == Metadata(title="Lamp", language="en")

@@ -20,6 +20,7 @@ from narrate.studio.companions import read_along
 
 from .conftest import run
 from .test_companions import epub_errors, overlays
+from .test_metadata import png
 
 CONTAINER = """<?xml version="1.0"?><container version="1.0"
 xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles><rootfile
@@ -92,6 +93,29 @@ def test_the_pages_are_kept_and_every_chunk_is_marked_and_heard(
     heard = "".join("".join(w.split()) for clips in overlays(book).values() for w, *_ in clips)
     planned = "".join("".join(c.text.split()) for c, _ in store.chunks(made.book_id))
     assert heard.replace("oil1", "oil") == planned.replace("|", "")
+
+
+def test_what_was_asked_for_is_what_the_package_says(
+    store: Store, tmp_path: Path, epub: Callable[..., Path]
+) -> None:
+    (tmp_path / "c.png").write_bytes(png())
+    job = Job(
+        str(epub()),
+        str(tmp_path / "out"),
+        format="epub3",
+        title="Lamps & more",
+        author="Ann",
+        year=1901,
+        cover=str(tmp_path / "c.png"),
+    )
+    path = run(store, job).folder / "lamps.epub"
+    assert epub_errors(path) == []
+    with zipfile.ZipFile(path) as book:
+        package: Any = etree.fromstring(book.read("OPS/book.opf"))
+        [cover] = package.iterfind(".//{*}item[@properties='cover-image']")
+        assert book.read(f"OPS/{cover.get('href')}") == png()
+    said = {name: package.findtext(f".//{{*}}{name}") for name in ("title", "creator", "date")}
+    assert said == {"title": "Lamps & more", "creator": "Ann", "date": "1901"}
 
 
 def test_a_page_that_reads_otherwise_than_it_is_written_is_made_anew_and_that_is_said(

@@ -38,7 +38,10 @@ def recording(spoken_sample: Path, tmp_path: Path) -> Path:
 
 
 def flag(recording: Path, position: int = 7, text: str = "Who is there?") -> Flagged:
-    attempts = (Attempt(0, "silent", 2.0, False), Attempt(1, "hole", 4.1, True))
+    attempts = (
+        Attempt(0, "silent", "nothing can be heard", 2.0, False),
+        Attempt(1, "hole", "there is quiet inside", 4.1, True),
+    )
     return Flagged(position, 2, "The <lamp>", text, text, "hole", 61.5, attempts, recording)
 
 

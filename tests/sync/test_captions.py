@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrate.sync.captions import FORMATS, LONGEST_S, book_cues, chapter_cues, srt, vtt
@@ -37,11 +37,12 @@ def chapter(*texts: str, language: str = "en", per_s: float = 15.0, head: int = 
     return TimedChapter(1, "One", place, HZ, tuple(chunks))
 
 
-words = st.text(st.sampled_from('abcde  ,.;—"“”<>&{}'), min_size=1, max_size=600).filter(
+words = st.text(st.sampled_from('abcde  ,.;—"“”<>&{}'), min_size=1, max_size=400).filter(
     lambda text: any(map(str.isalnum, text))
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(words, min_size=1, max_size=4))
 def test_cues_hold_every_word_in_order_and_never_overlap(texts: list[str]) -> None:
     cues = chapter_cues(chapter(*texts))
@@ -70,6 +71,47 @@ def test_east_asian_lines_are_short() -> None:
     cues = chapter_cues(chapter(text, language="ja", per_s=6.0))
     assert all(len(cue.lines) <= 2 for cue in cues)
     assert all(len(line) <= 18 for cue in cues for line in cue.lines)
+
+
+@pytest.mark.parametrize("mark", "、。」！ょー")
+def test_no_line_begins_with_a_mark_that_closes(mark: str) -> None:
+    text = "".join("名前はまだ無い猫である"[: 3 + n % 7] + mark for n in range(40))
+    cues = chapter_cues(TimedChapter(1, "", HZ * 60, HZ, (one_chunk(text, 60),)))
+    lines = [line for cue in cues for line in cue.lines]
+    assert "".join(lines) == text and len(lines) > 9
+    assert not [line for line in lines if line.startswith(mark)]
+    assert all(len(line) <= 18 for line in lines)
+
+
+def one_chunk(text: str, seconds: int) -> TimedChunk:
+    return TimedChunk(1, 0, HZ * seconds, text, tuple(shared_out(0, HZ * seconds, [text])))
+
+
+def test_korean_is_parted_between_words() -> None:
+    text = "나는 고양이다 이름은 아직 없다 어디서 태어났는지 도무지 짐작이 가지 않는다 " * 3
+    cues = chapter_cues(chapter(text.strip(), language="ko", per_s=7.0))
+    assert " ".join(line for cue in cues for line in cue.lines) == text.strip()
+
+
+def test_a_word_longer_than_a_line_is_not_cut_inside_a_letter() -> None:
+    letters = "ก็" * 50 + "👩\u200d🚀" * 30
+    cues = chapter_cues(chapter(letters, language="th"))
+    lines = [line for cue in cues for line in cue.lines]
+    assert "".join(lines) == letters and max(map(len, lines)) <= 42
+    assert all(line[0] in "ก👩" and line[-1] != "\u200d" for line in lines)
+
+
+def test_sentences_that_flash_by_share_a_cue() -> None:
+    [cue] = chapter_cues(chapter("No. Never. Not I!"))
+    assert cue.lines == ("No. Never. Not I!",)
+    [cue] = chapter_cues(chapter("嫌だ。違う。", language="ja", per_s=6.0))
+    assert cue.lines == ("嫌だ。違う。",)
+
+
+def test_what_is_said_fast_stays_into_the_pause_behind_it() -> None:
+    words = "It cannot be read as fast as it is said."
+    [cue] = chapter_cues(chapter(words, per_s=30.0))
+    assert cue.end_ms - cue.start_ms > 1.3 * len(words) / 30 * 1000
 
 
 def test_a_cue_that_would_flash_by_stays_but_not_over_the_next() -> None:

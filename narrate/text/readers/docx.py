@@ -50,6 +50,7 @@ def read(data: bytes, path: Path) -> Document:
         chapters=without_matter(joined_opening(chapters_by_level(blocks, title))),
         source=extraction.source,
         skipped=tuple(sorted(extraction.skipped, key=lambda skip: skip.span)),
+        description=_property(core, "description"),
     )
 
 

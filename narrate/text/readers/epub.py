@@ -6,7 +6,6 @@ its chapters. A manifest may name files that are not there; those are passed ove
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from lxml import etree, html
 from narrate.core import Block, BlockKind, Chapter, Document
 from narrate.text.archive import Archive
 from narrate.text.extraction import Extraction, boilerplate_aside
+from narrate.text.facts import year_of
 from narrate.text.language import language_of
 from narrate.text.markup import Page, parsed, walk
 from narrate.text.matter import without_matter
@@ -121,7 +121,7 @@ def package_of(archive: Archive) -> _Package:
     package = _Package(name)
     package.title, package.language = _text(root, "title"), _text(root, "language")
     package.author = ", ".join(filter(None, map(_joined, root.iterfind(".//{*}creator"))))
-    package.series, package.year = _series(root), _year(_text(root, "date"))
+    package.series, package.year = _series(root), year_of(_text(root, "date"))
     package.description = _plain(_text(root, "description"))
     for item in root.iterfind(".//{*}manifest/{*}item"):
         target = archive.resolved(name, item.get("href") or "")
@@ -178,11 +178,6 @@ def _series(root: etree._Element) -> str:
             break
     number = number.removesuffix(".0")
     return f"{name} #{number}" if name and number else name
-
-
-def _year(date: str) -> int | None:
-    found = re.match(r"\s*(\d{4})(?!\d)", date)
-    return int(found[1]) or None if found else None
 
 
 def _plain(description: str) -> str:

@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from narrate.core import Block, BlockKind, Document, Skipped
 from narrate.text.clean import clean
 from narrate.text.decoding import decoded
+from narrate.text.facts import front_matter_fields, year_of
 from narrate.text.language import language_of
 from narrate.text.matter import CODE, COPYRIGHT, is_copyright, without_matter
 from narrate.text.outline import chapters_by_level
@@ -27,7 +28,6 @@ __all__ = ["read"]
 _FRONT_MATTER = re.compile(
     r"---[ \t]*(?:\r\n?|\n)(?:[^\r\n]*(?:\r\n?|\n))*?(?:---|\.\.\.)[ \t]*(?=[\r\n]|\Z)"
 )
-_FIELD = re.compile(r"^(title|author|lang|language):[ \t]*[\"']?([^\r\n]*?)[\"']?[ \t]*\r?$", re.M)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ORDINAL = re.compile(r"\d{1,9}[.)]")
 _LEAD = re.compile(r"(?:!!!|\?\?\?\+?|:::|:)[ \t]+|\[[ xX]\][ \t]+|\[!\w+\]")
@@ -53,7 +53,7 @@ def read(data: bytes, path: Path) -> Document:
     source = found.text
     front = _FRONT_MATTER.match(source)
     start = 0 if front is None else front.end()
-    fields = dict(_FIELD.findall(source[:start]))
+    fields = front_matter_fields(source[:start])
     reading = _Reading(source, start)
     reading.run()
     blocks, skipped = reading.blocks, reading.skipped
@@ -61,14 +61,17 @@ def read(data: bytes, path: Path) -> Document:
     named = (block.text for block in blocks if block.level == 1)
     opening = blocks[0].text if blocks and blocks[0].level else ""
     title = fields.get("title") or next(named, opening) or path.stem
-    declared = fields.get("lang") or fields.get("language") or ""
+    spoken = " ".join(block.text for block in blocks if not block.aside)
     return Document(
         title=title,
         author=fields.get("author", ""),
-        language=language_of(" ".join(b.text for b in blocks if not b.aside), declared),
+        language=language_of(spoken, fields.get("language", "")),
         chapters=without_matter(chapters_by_level(blocks, title)),
         source=source,
         skipped=tuple(sorted(skipped, key=lambda skip: skip.span)),
+        series=fields.get("series", ""),
+        year=year_of(fields.get("year", "")),
+        description=fields.get("description", ""),
         notes=found.notes,
     )
 

@@ -52,7 +52,7 @@ def read_text(
 ) -> Document:
     """Read text that was decoded already; what stands behind `end` are running heads.
 
-    `facts` may hold the title and the author that a file states.
+    `facts` may hold the title, the author and the subject that a file states.
     """
     frame = gutenberg.frame_of(source[:end])
     groups = groups_of(source, frame.start, frame.end)
@@ -90,6 +90,7 @@ def read_text(
         chapters=without_matter(chapters_of(every, title)),
         source=source,
         skipped=tuple(sorted(skipped, key=lambda skip: skip.span)),
+        description=facts.get("subject", ""),
         notes=notes,
     )
 
