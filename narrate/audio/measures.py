@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 __all__ = ["BANDS_HZ", "Frames", "Measures", "framed", "measured", "weight_of"]
@@ -150,7 +151,8 @@ def _db(power: Any) -> Any:
 def _loop_s(bands_db: NDArray[np.float32], loud_db: float) -> float:
     """The longest stretch in which each frame sounds like the one a fixed lag before it.
 
-    What counts must go round three times; a stretch that is half quiet is a pause, not a loop.
+    What counts must go round three times; a stretch that is half quiet is a pause, not a loop. All
+    lags are looked at together, [lags, frames]: a hundred small steps would keep other threads out.
     """
     if len(bands_db) * _FRAME_S < _LOOP_S:
         return 0.0
@@ -158,25 +160,19 @@ def _loop_s(bands_db: NDArray[np.float32], loud_db: float) -> float:
     spoken = shape.max(axis=1) > loud_db - _QUIET_DB / 2
     shape = (shape[:-2] + shape[1:-1] + shape[2:]) / 3
     first, last = (round(lag / _FRAME_S) for lag in _LOOP_LAGS_S)
-    total = shape.sum(axis=1)
-    worst = 0.0
-    for lag in range(first, min(last, len(shape) // _LOOP_ROUNDS) + 1):
-        least = max(round(_LOOP_S / _FRAME_S), _LOOP_ROUNDS * lag) - lag
-        near = np.abs(total[lag:] - total[:-lag]) < _SAME_DB * shape.shape[1]
-        if _longest_run(near)[1] < least:
-            continue
-        same = np.abs(shape[lag:] - shape[:-lag]).mean(axis=1) < _SAME_DB
-        start, length = _longest_run(same)
-        if length >= least and spoken[start + 1 : start + 1 + length].mean() > 0.5:
-            worst = max(worst, (length + lag) * _FRAME_S)
-    return worst
-
-
-def _longest_run(true: NDArray[np.bool_]) -> tuple[int, int]:
-    """Where the longest stretch of true values starts, and its length."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], true, [False]]).astype(np.int8)))
-    lengths = edges[1::2] - edges[::2]
-    if not lengths.size:
-        return 0, 0
-    best = int(lengths.argmax())
-    return int(edges[2 * best]), int(lengths[best])
+    lags = np.arange(first, min(last, len(shape) // _LOOP_ROUNDS) + 1)
+    apart = np.zeros((len(lags), len(shape)), np.float32)
+    nothing = np.full(lags[-1], np.inf, np.float32)  # sounds like no frame
+    for band in np.ascontiguousarray(shape.T):
+        earlier = sliding_window_view(np.concatenate([nothing, band]), len(band))
+        apart += np.abs(band - earlier[lags[-1] - lags[0] :: -1])
+    same = apart < _SAME_DB * shape.shape[1]
+    place = np.arange(len(shape))
+    runs = place - np.maximum.accumulate(np.where(same, -1, place), axis=1)
+    ends = runs.argmax(axis=1)
+    lengths = runs.max(axis=1)
+    starts = ends - lengths - lags + 2  # of what is said again, a frame further for the smoothing
+    said = np.concatenate([[0], np.cumsum(spoken)])
+    loud = said[starts + lengths] - said[starts] > 0.5 * lengths
+    rounds = np.maximum(round(_LOOP_S / _FRAME_S), _LOOP_ROUNDS * lags)
+    return float((lengths + lags)[loud & (lengths + lags >= rounds)].max(initial=0)) * _FRAME_S

@@ -111,7 +111,9 @@ NASTY = "One\ntwo\x00\x1b[31m = ; # \\ \ud800 👩\u200d🚀 &amp; <b> " + "long
 
 
 def test_nasty_words_become_one_clean_line_everywhere(store: Store, job: Job) -> None:
-    asked = {name: NASTY for name in ("title", "author", "narrator", "series", "description")}
+    asked: dict[str, Any] = dict.fromkeys(
+        ("title", "author", "narrator", "series", "description"), NASTY
+    )
     delivered = run(store, replace(job, format="wav,flac,vtt,epub3,w3c", **asked))
     line = delivered.title
     assert line.startswith("One two [31m = ; # \\ 👩\u200d🚀 &amp; <b> long") and len(line) > 4_900
