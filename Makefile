@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 DEMO := data/tokenization-tutorial.md
 ARGS ?=
 BOOK ?=
+SIDE_BY_SIDE := docs/benchmarks/side-by-side
 
 .PHONY: help python venv dev demo test test-all lint format bench bench-engine clean
 .DEFAULT_GOAL := help
