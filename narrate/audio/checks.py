@@ -72,15 +72,19 @@ class Heard:
     fault: str | None
 
 
-def heard(spoken: Spoken) -> Heard:
-    """Measure and judge what a backend gave; faults it names itself count."""
+def heard(spoken: Spoken, *, varies: bool = True) -> Heard:
+    """Measure and judge what a backend gave; faults it names itself count.
+
+    A voice that never `varies` draws no lots, and so cannot go round in circles: what it says
+    again stands in its text, or is how it names letters that it does not know.
+    """
     told = [name for name in _TOLD if spoken.checks.get(name)]
     frames = framed(spoken.samples, spoken.rate_hz)
     found = _unusable(frames, spoken.rate_hz)
     if found is not None:
         return Heard(None, min([*told, found], key=FAULTS.index))
     measures = measured(frames, spoken.utterance.spoken)
-    faults = [*told, *_faults(frames, spoken, measures)]
+    faults = [*told, *_faults(frames, spoken, measures, varies)]
     return Heard(measures, min(faults, key=FAULTS.index, default=None))
 
 
@@ -114,12 +118,12 @@ def _unusable(frames: Frames, rate_hz: int) -> str | None:
     return "silent" if frames.peak < SILENT_PEAK else None
 
 
-def _faults(frames: Frames, spoken: Spoken, measures: Measures) -> list[str]:
+def _faults(frames: Frames, spoken: Spoken, measures: Measures, varies: bool) -> list[str]:
     seconds = frames.samples / spoken.rate_hz
     found = {
         "too short": len(spoken.utterance.spoken) > CHARACTERS_PER_S * seconds,
         "too long": measures.pace > SLOWEST_PACE,
-        "loop": measures.loop_s > 0 and not _says_again(spoken.utterance.spoken),
+        "loop": varies and measures.loop_s > 0 and not _says_again(spoken.utterance.spoken),
         "hole": measures.hole_s > LONGEST_HOLE_S,
         "cut off": measures.end_db > CUT_OFF_DB,
         "clipped": frames.clipped_share > CLIPPED_SHARE,

@@ -35,8 +35,10 @@ class Recorder:
     waits for the queue to drain.
     """
 
-    def __init__(self, store: Store, verifier: Verifier | None = None) -> None:
-        self.store, self.verifier = store, verifier
+    def __init__(
+        self, store: Store, verifier: Verifier | None = None, *, varies: bool = True
+    ) -> None:
+        self.store, self.verifier, self.varies = store, verifier, varies
         self.waiting: queue.Queue[Future[NewTake] | None] = queue.Queue(QUEUE_TAKES)
         self.stored: queue.SimpleQueue[list[Take]] = queue.SimpleQueue()
         self.failure: Exception | None = None
@@ -53,7 +55,7 @@ class Recorder:
     def record(self, spoken: Iterator[Spoken]) -> Iterator[Take]:
         """Store what is spoken; yields takes as they become safe, and the last at the end."""
         for one in spoken:
-            self._put(self.encoders.submit(_encoded, one, self.verifier))
+            self._put(self.encoders.submit(_encoded, one, self.verifier, self.varies))
             yield from self._safe()
         self._finish()
         yield from self._safe()
@@ -103,9 +105,9 @@ class Recorder:
         return not last
 
 
-def _encoded(spoken: Spoken, verifier: Verifier | None) -> NewTake:
+def _encoded(spoken: Spoken, verifier: Verifier | None, varies: bool) -> NewTake:
     utterance = spoken.utterance
-    found = heard(spoken)
+    found = heard(spoken, varies=varies)
     measures: dict[str, object] = {}
     fault = found.fault
     if found.measures:

@@ -155,7 +155,7 @@ class _Speaker:
             return
         backend, voice = self.attempts.backend, self.attempts.voice
         was_decided = self.judge.decided
-        with Recorder(self.store, self.verifier) as recorder:
+        with Recorder(self.store, self.verifier, varies=backend.varies) as recorder:
             stored = recorder.record(backend.speak(self._utterances(some), voice))
             for take in self.judge.heard(self._counted(stored)):
                 self._decide(take)

@@ -86,7 +86,9 @@ def test_a_planted_fault_is_found(samples: np.ndarray, fault: str) -> None:
 def test_words_that_are_written_three_times_may_be_heard_three_times() -> None:
     thrice = np.tile(voice(0.9), 3)
     assert heard(spoken(thrice, words="Go away now, go away now! Go away now!")).fault is None
-    assert heard(spoken(thrice, words="Go away now, go away then! Go away!")).fault == "loop"
+    other = spoken(thrice, words="Go away now, go away then! Go away!")
+    assert heard(other).fault == "loop"
+    assert heard(other, varies=False).fault is None
 
 
 @pytest.mark.parametrize("name", ["nan", "loop", "runaway"])
