@@ -25,7 +25,17 @@ MARKED = re.compile(r"<!-- measured: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 _TIMES = "seconds of audio a second"
 # File, what of it is told, and which of its rows.
 _ENGINE = (
-    ("book-1.7b-h200.json", "engine, 1.7B, with FLAC takes on disk and the store", "record:4"),
+    (
+        "book-1.7b-h200-checks.json",
+        "engine, 1.7B, to FLAC takes on disk, with the store and checks that were too slow (below)",
+        "record:4",
+    ),
+    (
+        "book-1.7b-h200.json",
+        "engine, 1.7B, to FLAC takes on disk, with the store, before there were checks",
+        "record:4",
+    ),
+    ("book-1.7b-h200-checks.json", "engine, 1.7B", "engine"),
     ("engine-1.7b-h200-768.json", "engine, 1.7B", ""),
     ("engine-1.7b-h200.json", "engine, 1.7B", ""),
     ("engine-0.6b-h200.json", "engine, 0.6B", ""),
@@ -65,7 +75,10 @@ def _of_engine() -> Iterator[list[str]]:
         for cell in (*results.group("batch"), *results.group("chapter")):
             figures = figures_of(cell)
             if figures and figures.real_time and not cell.failed:
-                what = f"{cell.axes['backend']}, {results.asked['about']['model']}, {cell.group}"
+                frames = results.asked.get("frames")
+                length = f"rows of {frames} frames" if frames else "whole texts"
+                model = results.asked["about"]["model"]
+                what = f"{cell.axes['backend']}, {model}, {cell.group}, {length}"
                 card, batch = str(results.environment["card"]), str(cell.axes["batch"])
                 yield [what, card, batch, _times(figures.real_time), _link(path)]
 

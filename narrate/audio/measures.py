@@ -18,7 +18,7 @@ BANDS_HZ = (100, 200, 400, 800, 1_600, 3_200, 6_400)
 CLIPPED_LEVEL = 0.999
 
 _FRAME_S = 0.04
-_BLOCK_FRAMES = 32  # some 100 kB of samples
+_BLOCK_FRAMES = 128  # fewer steps let more threads work; longer ones leave the cache
 _QUIET_DB = 40.0  # below a take's loud frames, their 90th percentile: a pause, or breath
 _LEAST_LOUD_DB = 20.0  # below the loudest frame: where a take is nearly all silence
 _NO_BAND_DB = 50.0  # what lies lower is nothing, however low
