@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -21,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from narrate.bench.machine import environment as facts_of_this_machine
 
 LIBRARY = """
 import sys
@@ -109,11 +110,8 @@ def main() -> None:
             print(json.dumps(row), flush=True)
     if options.json:
         facts = {
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-            "shared with other work while this ran",
-            "python": platform.python_version(),
-            "commit": options.commit,
-            "command": "python -m benchmarks.overhead",
+            **facts_of_this_machine(options.commit or None),
+            "command": " ".join(["python -m benchmarks.overhead", *sys.argv[1:]]),
             "rows": rows,
         }
         options.json.write_text(json.dumps(facts, indent=1) + "\n")

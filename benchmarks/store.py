@@ -1,11 +1,14 @@
 """Chunk commits a second through the store: claims, takes and their files, by many processes.
 
-    python -m benchmarks.store --memory /dev/shm --json docs/benchmarks/store.json --commit REVISION
+    python -m benchmarks.store --memory /dev/shm --json docs/benchmarks/store.json
 
 Each process does what a worker does without speaking: it claims chunks, writes a file for each,
 stores them many in a transaction, and ends the claims. PostgreSQL is started here, with fsync on,
 beside the processes it serves. `--bytes` is the size of a take's file; each one is synced. With
 `--memory /dev/shm` each row is measured again with the files in memory, the database on the disk.
+
+A machine is seldom idle: a row names the cores that others kept busy meanwhile, and the processor
+time of a thousand chunks, in our processes and in PostgreSQL's, which they disturb far less.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,12 +26,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from narrate.bench.machine import environment as facts_of_this_machine
 from narrate.config import Settings
 from narrate.core import Chunk, Plan, Span
 from narrate.store import Book, Claimed, NewTake, Store
 from narrate.studio.recorder import COMMIT_TAKES
 from narrate.studio.speak import CLAIM_TAKES
-from tests.postgres import binaries, cluster
+from tests.postgres import Cluster, binaries, cluster
 
 BOOK = "bench"
 
@@ -53,9 +59,10 @@ def work(size: int) -> None:
 
 
 def measure(
-    home: Path, url: str | None, processes: int, chunks: int, size: int, takes: Path | None
+    home: Path, server: Cluster | None, processes: int, chunks: int, size: int, takes: Path | None
 ) -> dict[str, Any]:
     """Have a number of processes store a book's chunks; returns how fast they were together."""
+    url = server.new_database() if server else None
     if takes:
         (home / "takes").symlink_to(takes)
     environment = {**os.environ, "NARRATE_HOME": str(home)}
@@ -83,24 +90,54 @@ def measure(
         ]
         for process in running:
             assert process.stdout and process.stdout.readline() == "ready\n"
-        started = time.perf_counter()
+        ours_s, servers_s = _children_s() + _used_s(running), _server_s(server)
+        all_s, started = _busy_s(), time.perf_counter()
         for process in running:
             assert process.stdin
             process.stdin.write("go\n")
             process.stdin.flush()
         counts = [int(process.communicate()[0]) for process in running]
         wall_s = time.perf_counter() - started
+        ours_s, servers_s = _children_s() - ours_s, _server_s(server) - servers_s
+        others = (_busy_s() - all_s - ours_s - servers_s) / wall_s
         assert sum(counts) == chunks == len(store.takes.known(keys))
     return {
-        "database": "postgresql" if url else "sqlite",
+        "database": "postgresql" if server else "sqlite",
         "processes": processes,
         "chunks": chunks,
         "bytes": size,
         "takes_in": "memory" if takes else "disk",
         "wall_s": round(wall_s, 3),
         "chunks_per_s": round(chunks / wall_s, 1),
+        "cpu_s_per_1000": round(1000 * ours_s / chunks, 3),
+        "server_cpu_s_per_1000": round(1000 * servers_s / chunks, 3),
+        "cores_busy_with_other_work": round(max(others, 0.0), 2),
         "least_and_most_by_one": [min(counts), max(counts)],
     }
+
+
+def _used_s(processes: list[subprocess.Popen[str]]) -> float:
+    """Return what processes that still run have used: it counts as a child's once they end."""
+    return sum(sum(psutil.Process(one.pid).cpu_times()[:2]) for one in processes)
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _server_s(server: Cluster | None) -> float:
+    """Return what PostgreSQL has used: its first process, those that run, those that ended."""
+    if server is None:
+        return 0.0
+    first = psutil.Process(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]))
+    running = sum(sum(child.cpu_times()[:2]) for child in first.children())
+    return float(sum(first.cpu_times()[:4]) + running)
+
+
+def _busy_s() -> float:
+    used = psutil.cpu_times()
+    return float(used.user + used.system + getattr(used, "nice", 0.0))
 
 
 def main() -> None:
@@ -124,22 +161,19 @@ def main() -> None:
         media = [None, options.memory] if options.memory else [None]
         for medium, size, processes in product(media, options.bytes, options.processes):
             for database in ("sqlite", "postgresql") if server else ("sqlite",):
-                url = server.new_database() if server and database == "postgresql" else None
+                used = server if database == "postgresql" else None
                 with (
                     tempfile.TemporaryDirectory(prefix="narrate-bench-") as home,
                     tempfile.TemporaryDirectory(prefix="narrate-", dir=medium) as takes,
                 ):
                     place = Path(takes) if medium else None
-                    row = measure(Path(home), url, processes, options.chunks, size, place)
+                    row = measure(Path(home), used, processes, options.chunks, size, place)
                 rows.append(row)
                 print(json.dumps(row), flush=True)
     if options.json:
         facts = {
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-            "shared with other work while this ran",
-            "python": platform.python_version(),
-            "commit": options.commit,
-            "command": "python -m benchmarks.store",
+            **facts_of_this_machine(options.commit or None),
+            "command": " ".join(["python -m benchmarks.store", *sys.argv[1:]]),
             "takes_a_transaction": COMMIT_TAKES,
             "claims_a_transaction": CLAIM_TAKES,
             "rows": rows,

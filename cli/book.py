@@ -175,9 +175,11 @@ def book(
 
 def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
     """Plan while Prefect's server starts, then run the flow with a view of its progress."""
+    from httpx import TransportError
+
     from narrate import studio
     from narrate.cli.progress import ProgressView
-    from narrate.flows.server import prefect_server, without_heartbeats
+    from narrate.flows.server import lost, prefect_server, without_heartbeats
 
     with prefect_server(settings, debug=debug) as ready:
         studio.plan_book(store, job)
@@ -186,8 +188,13 @@ def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
         from narrate.tasks.progress import listening
 
         ready()
-        with without_heartbeats(settings), ProgressView() as view, listening(view.show):
-            return studio.Delivered.from_values(narrate_book(**job.parameters()))
+        try:
+            with without_heartbeats(settings), ProgressView() as view, listening(view.show):
+                return studio.Delivered.from_values(narrate_book(**job.parameters()))
+        except TransportError as error:
+            if whole := studio.finished(store, job):  # only the run's history is not
+                return whole
+            raise lost(settings) from error
 
 
 def _print_survey(found: Survey) -> None:

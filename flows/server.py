@@ -9,6 +9,7 @@ port), and the child leaves as soon as the pipe from its parent breaks.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -22,9 +23,9 @@ from narrate.config import Settings
 from narrate.errors import BackendError
 from narrate.studio.memory import ALLOCATOR_ENVIRONMENT
 
-__all__ = ["EmbeddedServer", "prefect_server", "prepare_environment", "without_heartbeats"]
+__all__ = ["EmbeddedServer", "lost", "prefect_server", "prepare_environment", "without_heartbeats"]
 
-START_S = 180.0
+START_S = 600.0  # one that fails ends, and is seen to; a busy machine needs minutes
 STOP_S = 2.0
 CHECK_S = 10.0
 
@@ -104,6 +105,9 @@ def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Calla
     """
     if not debug:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+        # A server that goes away costs the history of a run: not worth pages on the terminal.
+        os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
+        logging.raiseExceptions = False
     prepare_environment(settings, os.environ)
     if settings.prefect_api_url:
         yield lambda: _check(str(settings.prefect_api_url))
@@ -133,6 +137,15 @@ def without_heartbeats(settings: Settings) -> Iterator[None]:
     else:
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield
+
+
+def lost(settings: Settings) -> BackendError:
+    """Return the error of a run whose Prefect server went away for good."""
+    return BackendError(
+        "Prefect's server went away in the middle of the run; what was spoken is kept",
+        where=f"PREFECT_API_URL={settings.prefect_api_url}" if settings.prefect_api_url else "",
+        remedy="start it again, or unset PREFECT_API_URL, then run the same command again",
+    )
 
 
 def _send_what_is_queued() -> None:

@@ -24,5 +24,5 @@ __all__ = ["join"]
 )
 def join(book_id: str, job: dict[str, Any]) -> dict[str, Any]:
     """Speak what the leader has not claimed until it has ended; returns what is left to do."""
-    with Store(Settings.from_environment()) as store, reporting(book_id) as report:
+    with Store(Settings.from_environment()) as store, reporting() as report:
         return studio.join(store, book_id, Job(**job), report).parameters()

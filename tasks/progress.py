@@ -12,6 +12,8 @@ from uuid import UUID
 from httpx import HTTPError
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
 from narrate.studio import Report, Speaking
 
@@ -23,6 +25,8 @@ _listener: contextvars.ContextVar[Callable[[Speaking], None] | None] = contextva
     "narrate_listener", default=None
 )
 _log = logging.getLogger("narrate.progress")
+_artifacts: dict[str, UUID] = {}
+"""The progress artifact of each run of this process: a step that is tried again goes on with it."""
 
 
 @contextlib.contextmanager
@@ -36,13 +40,22 @@ def listening(listener: Callable[[Speaking], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def reporting(book_id: str) -> Iterator[Report]:
-    """Yield the function that a step calls with its progress; it never blocks and never fails."""
-    artifact = _Artifact(book_id)
+def reporting() -> Iterator[Report]:
+    """Yield the function that a step calls with its progress; it never blocks and never fails.
+
+    What the user should know besides goes to the log of the step, each once.
+    """
+    artifact = _Artifact(str(flow_run.id))
     listener = _listener.get()
+    log = get_run_logger()
+    told = 0
 
     def report(speaking: Speaking) -> None:
+        nonlocal told
         artifact.latest = speaking
+        for note in speaking.notes[told:]:
+            log.warning("%s", note)
+        told = len(speaking.notes)
         if listener:
             listener(speaking)
 
@@ -57,11 +70,10 @@ class _Artifact:
     in either case it is not the speaking that waits.
     """
 
-    def __init__(self, book_id: str) -> None:
-        self.book_id = book_id
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
         self.latest: Speaking | None = None
         self.shown: Speaking | None = None
-        self.artifact_id: UUID | None = None
         self.done = threading.Event()
         context = contextvars.copy_context()  # the run that the artifact belongs to
         self.thread = threading.Thread(target=context.run, args=(self._keep,), daemon=True)
@@ -88,11 +100,10 @@ class _Artifact:
             return
         percent = 100.0 * now.done / now.chunks if now.chunks else 100.0
         said = describe(now)
-        if self.artifact_id is None:
-            created = create_progress_artifact(percent, description=said)
-            self.artifact_id = created if isinstance(created, UUID) else None
-        else:
-            update_progress_artifact(self.artifact_id, percent, description=said)
+        if known := _artifacts.get(self.run_id):
+            update_progress_artifact(known, percent, description=said)
+        elif isinstance(created := create_progress_artifact(percent, description=said), UUID):
+            _artifacts[self.run_id] = created
         self.shown = now
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.deployments import run_deployment
+from prefect.logging import get_run_logger
 
 from narrate import studio
 from narrate.config import Settings
@@ -25,8 +25,6 @@ from narrate.tasks.faults import worth_retrying
 
 __all__ = ["documents", "enqueue"]
 
-_log = logging.getLogger("prefect.narrate.shelf")
-
 
 @task(name="documents", task_run_name="documents of {inbox}", retry_condition_fn=worth_retrying)
 def documents(inbox: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
@@ -35,7 +33,7 @@ def documents(inbox: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
     with Store(Settings.from_environment()) as store:
         jobs, broken = studio.unfinished(store, folder, wanted)
     for words in broken:
-        _log.warning("left out: %s", words)
+        get_run_logger().warning("left out: %s", words)
     return [{"document": job.document, **wanted} for job in jobs]
 
 

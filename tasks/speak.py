@@ -27,5 +27,5 @@ def speak(book_id: str) -> Iterator[int]:
 
     There is no timeout: a book takes as long as it takes, and a retry asks the store what is left.
     """
-    with Store(Settings.from_environment()) as store, reporting(book_id) as report:
+    with Store(Settings.from_environment()) as store, reporting() as report:
         yield from studio.speak(store, book_id, report)

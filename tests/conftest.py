@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -108,15 +112,34 @@ def postgres() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve Prefect's API for the whole test run: a cold start takes some ten seconds."""
+def prefect_api(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """Serve Prefect's API for the whole test run.
+
+    Half of a cold start is Prefect's own migrations: the empty database that comes of them is kept
+    among pytest's files, for the next run with the same Prefect.
+    """
     settings = Settings.from_environment(
         {"NARRATE_HOME": str(tmp_path_factory.mktemp("prefect-home"))}
     )
+    made, done = settings.home / "prefect" / "prefect.db", f"migrated-{version('prefect')}"
+    kept = request.config.cache.mkdir("prefect") / f"{done}.db"
+    if kept.exists():
+        made.parent.mkdir()
+        shutil.copy(kept, made)
+        (made.parent / done).touch()
     server = EmbeddedServer(settings)
-    server.wait()
-    yield server.url
-    server.stop()
+    try:
+        server.wait()
+        if not kept.exists():
+            copy = kept.with_suffix(f".{os.getpid()}")
+            with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            copy.replace(kept)
+        yield server.url
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -33,6 +33,26 @@ def write_book(path: Path, sentences: list[str] = SENTENCES) -> Path:
     return path
 
 
+# Every process of the run notes whom it calls or looks up, by Python's own audit events.
+WATCH = """
+import os, sys
+
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.sendto"):
+        where = arguments[1]
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
+        where = arguments
+    else:
+        return
+    if isinstance(where, tuple) and where[0] is not None:  # a path is a socket of this machine
+        host = where[0] if isinstance(where[0], str) else where[0].decode()
+        with open(os.environ["WATCHED"], "a") as log:
+            log.write(host + "\\n")
+
+sys.addaudithook(watch)
+"""
+
+
 def test_a_document_becomes_a_wav_whose_path_is_printed(
     narrate: Narrate, data: Path, tmp_path: Path
 ) -> None:
@@ -56,11 +76,21 @@ def test_a_rerun_says_that_there_is_nothing_to_do_and_needs_no_server(
 
 
 def test_without_a_server_of_the_users_one_is_embedded_and_gone_afterwards(
-    narrate: Narrate, data: Path, home: Path
+    narrate: Narrate, environment: dict[str, str], data: Path, home: Path, tmp_path: Path
 ) -> None:
-    done = narrate(data / "short-story.txt", PREFECT_API_URL="")
+    (tmp_path / "sitecustomize.py").write_text(WATCH)
+    watched = tmp_path / "watched"
+    watching = {
+        "PYTHONPATH": f"{tmp_path}:{environment['PYTHONPATH']}",
+        "WATCHED": str(watched),
+        "PREFECT_API_URL": "",
+    }
+    done = narrate(data / "short-story.txt", **watching)
     assert done.returncode == 0, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    asked = set(watched.read_text().split())
+    assert "127.0.0.1" in asked
+    assert asked <= {"127.0.0.1", "::1", "localhost"}
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert str(home) not in listed.stdout
     assert (home / "prefect" / "prefect.db").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -90,20 +91,16 @@ def test_a_run_shows_its_document_its_steps_and_its_progress(
     among = {"flow_runs": {"id": {"any_": [run["id"]]}}}
     steps = {task["name"].split()[0] for task in ask(prefect_api, "task_runs/filter", **among)}
     assert steps == {"read", "plan", "speak", "stitch", "deliver"}
-    [shown] = [
-        artifact
-        for artifact in ask(prefect_api, "artifacts/filter", **among)
-        if artifact["type"] == "progress"
-    ]
-    assert shown["data"] == 100.0
-    [told] = [
-        artifact
-        for artifact in ask(prefect_api, "artifacts/filter", **among)
-        if artifact["type"] == "markdown"
-    ]
-    assert "spoken now" in told["data"] and "times real time" in told["data"]
+    artifacts = ask(prefect_api, "artifacts/filter", **among)
+    assert sorted(one["type"] for one in artifacts) == ["image", "markdown", "progress"]
+    left = {one["type"]: one["data"] for one in artifacts}
+    assert left["progress"] == 100.0
+    told = left["markdown"]
+    assert "spoken now" in told and "times real time" in told
+    kind, _, picture = left["image"].partition("base64,")
+    assert kind == "data:image/svg+xml;" and b"<polyline" in base64.b64decode(picture)
     words = (data / "short-story.txt").read_text().split(".")[1].strip()[:30]
-    assert words not in json.dumps([run, shown, told])
+    assert words not in json.dumps([run, left])
 
 
 @pytest.mark.slow
