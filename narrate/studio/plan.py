@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -74,6 +75,7 @@ def find_book(store: Store, job: Job) -> Opened:
     """
     source = Path(job.document).expanduser().absolute()
     out = Path(job.out).expanduser().absolute()
+    _check_names(source, out)
     sha256 = _sha256(source)
     for book in store.books_of(source):
         if book.folder.parent == out:
@@ -88,6 +90,18 @@ def find_book(store: Store, job: Job) -> Opened:
     if folder in folders:
         folder = out / _unused(name, {path.name for path in folders if path.parent == out})
     return Opened(Book(book_id, source, sha256, folder, job=job.parameters()), document)
+
+
+def _check_names(*paths: Path) -> None:
+    """Refuse names that are bytes of no encoding we know: the store and the reports hold text."""
+    for path in paths:
+        shown = os.fsencode(path).decode("utf-8", "replace")
+        if shown != str(path):
+            raise InputError(
+                "the name of the file or of a folder above it is not in UTF-8",
+                where=shown,
+                remedy="rename it",
+            )
 
 
 def _name_of(source: Path) -> str:

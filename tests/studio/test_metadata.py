@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 import zlib
@@ -132,3 +133,17 @@ def test_an_empty_title_leaves_the_document_s_and_an_empty_author_clears_it(
     story.write_text("---\ntitle: Lamp\nauthor: Ann\n---\n" + STORY)
     book = studio.plan_book(store, replace(job, title=" ", author=""))
     assert book.metadata == Metadata(title="Lamp", language="en")
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_written(
+    store: Store, tmp_path: Path
+) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))
+    try:
+        path.write_text("The keeper climbed the steps.")
+    except OSError:
+        pytest.skip("names are text on this file system")
+    with pytest.raises(InputError, match=r"not in UTF-8.*Rename it") as refused:
+        run(store, Job(str(path), str(tmp_path / "out")))
+    assert str(refused.value).encode("utf-8")
+    assert not (tmp_path / "out").exists() and not store.books()
