@@ -37,14 +37,16 @@ def true_peaks(
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return where the level passes `above` and what it is there, between the samples too.
 
-    A value between two samples counts for both. The first and last 12 samples are not looked at.
+    What lies between is computed beside the crests of the samples, and counts for both neighbours.
+    The first and last 12 samples are not looked at.
     """
     level = np.abs(samples)
     near = np.flatnonzero(level > above * _NEAR)
     near = near[(near >= _TAPS) & (near < len(samples) - _TAPS)]
     if not near.size:
         return near, np.zeros(0, np.float32)
-    pairs = np.unique(np.concatenate([near - 1, near]))
+    crests = near[(level[near] >= level[near - 1]) & (level[near] >= level[near + 1])]
+    pairs = np.unique(np.concatenate([crests - 1, crests]))
     between = np.abs(samples[pairs[:, None] + _AROUND] @ _PHASES).max(axis=1)
     peaks = np.zeros(len(samples), np.float32)
     peaks[near] = level[near]

@@ -42,5 +42,7 @@ class Resampler:
 
 def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:
     """One short piece in one go."""
+    if from_hz == to_hz:
+        return samples
     stream = Resampler(from_hz, to_hz)
     return np.concatenate([stream.feed(samples), stream.flush()])

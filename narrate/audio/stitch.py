@@ -1,7 +1,7 @@
 """From takes to chapters, and from chapters to a book: streams, whatever the length.
 
 take -> trim -> clicks -> fades -> gain -> + room tone -> one resampler -> limiter -> dither -> 16
-bits -> file. What is held in memory is one take, and two numbers a part.
+bits -> file. What is held in memory is a few takes, whatever the length, and two numbers a part.
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from narrate.audio import ffmpeg
-from narrate.audio.clicks import find_clicks, mend_clicks
-from narrate.audio.edges import fade_edges, trim_edges
 from narrate.audio.limiter import Limiter
 from narrate.audio.mastering import Level, Master, Mastered, gain_of
 from narrate.audio.pcm import Quantiser
+from narrate.audio.prepared import Part, Takes
 from narrate.audio.resample import Resampler, resample
 from narrate.audio.room import RoomTone
-from narrate.audio.takes import decode_take
 from narrate.audio.wav import RIFF_LIMIT_BYTES, WavWriter
 from narrate.errors import NarrateError, StorageError
 
@@ -43,13 +41,12 @@ __all__ = [
 ]
 
 CHAPTER_RATE_HZ = 44_100
-STITCH_VERSION = 2
+STITCH_VERSION = 3
 """Raised by hand when stitching changes what the same takes and pauses give."""
 
 HEAD_S = 0.75
 """Room tone before a chapter's first word; shops ask for 0.5 to 1 s."""
 
-_EDGE_S = 0.03  # of a take, where it was cut
 _JOIN_BLOCK_SAMPLES = 1 << 20
 
 
@@ -57,15 +54,6 @@ class StoppedError(NarrateError):
     """The caller asked to stop; nothing was put in place."""
 
     exit_code = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One take of a chapter and the pause after it; with `sha256` the file's bytes are checked."""
-
-    audio_path: Path
-    pause_after_s: float
-    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +99,7 @@ class ChapterStream:
         seed: int,
         gain: float = 1.0,
         head_s: float = 0.0,
+        takes: Takes | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> None:
         self.rate_hz = rate_hz
@@ -119,6 +108,7 @@ class ChapterStream:
         self.clicks_mended = 0
         self._parts, self._seed, self._stop = parts, seed, stop
         self._gain, self._head_s = np.float32(gain), head_s
+        self._takes = takes or Takes(0)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Blocks of any length; raises `DamagedTakeError`, and `StoppedError` once `stop()`."""
@@ -126,15 +116,15 @@ class ChapterStream:
         for part in self._parts:
             if self._stop is not None and self._stop():
                 raise StoppedError("stopped while stitching", where=str(part.audio_path))
-            samples, rate_hz = decode_take(part.audio_path, part.sha256)
+            take = self._takes.read(part)
             if not take_hz:
-                take_hz = rate_hz
+                take_hz = take.rate_hz
                 room = RoomTone(take_hz, self._seed)
                 resampler = Resampler(take_hz, self.rate_hz)
                 written = round(self._head_s * take_hz)
                 yield resampler.feed(room.read(written))
-            speech, clicks = _prepared(samples, rate_hz, take_hz)
-            self.clicks_mended += clicks
+            speech = resample(take.speech, take.rate_hz, take_hz)
+            self.clicks_mended += take.clicks
             block = room.read(len(speech) + round(part.pause_after_s * take_hz))
             block[: len(speech)] += speech * self._gain
             self.starts.append(self._position(written, take_hz))
@@ -148,42 +138,27 @@ class ChapterStream:
         return (take_samples * self.rate_hz + take_hz // 2) // take_hz
 
 
-def _prepared(
-    samples: NDArray[np.float32], rate_hz: int, take_hz: int
-) -> tuple[NDArray[np.float32], int]:
-    """A take as it is joined, and how many clicks were mended where it was cut."""
-    trimmed, clicks = trim_edges(samples, rate_hz), 0
-    edge = round(_EDGE_S * rate_hz)
-    for part in (slice(0, edge), slice(max(edge, len(trimmed) - edge), len(trimmed))):
-        places = find_clicks(trimmed[part], rate_hz)
-        if places:
-            trimmed = trimmed.copy() if not clicks else trimmed
-            trimmed[part] = mend_clicks(trimmed[part], rate_hz, places)
-            clicks += len(places)
-    return resample(fade_edges(trimmed, rate_hz), rate_hz, take_hz), clicks
-
-
 def measure(
     parts: Iterable[Part],
     *,
     head_s: float = 0.0,
     with_loudness: bool = False,
+    takes: Takes | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Level:
     """Measure a chapter before it is made; only for its loudness is it put together once more."""
-    parts = list(parts)
+    parts, takes = list(parts), takes or Takes(0)
     energy_s, speech_s, pauses_s = 0.0, 0.0, head_s
     for part in parts:
         if stop is not None and stop():
             raise StoppedError("stopped while measuring", where=str(part.audio_path))
-        samples, rate_hz = decode_take(part.audio_path, part.sha256)
-        speech = fade_edges(trim_edges(samples, rate_hz), rate_hz)
-        energy_s += float(np.dot(speech, speech)) / rate_hz
-        speech_s += len(speech) / rate_hz
+        take = takes.read(part)
+        energy_s += float(np.dot(take.speech, take.speech)) / take.rate_hz
+        speech_s += len(take.speech) / take.rate_hz
         pauses_s += part.pause_after_s
     loud = None
     if with_loudness:
-        stream = ChapterStream(parts, seed=0, head_s=head_s, stop=stop)
+        stream = ChapterStream(parts, seed=0, head_s=head_s, takes=takes, stop=stop)
         loud = ffmpeg.loudness(stream, stream.rate_hz)
     return Level(energy_s, speech_s, speech_s + pauses_s, loud)
 
@@ -197,6 +172,7 @@ def stitch_chapter(
     gain: float = 1.0,
     ceiling_dbtp: float | None = None,
     head_s: float = 0.0,
+    takes: Takes | None = None,
     stop: Callable[[], bool] | None = None,
     limit_bytes: int = RIFF_LIMIT_BYTES,
 ) -> Stitched:
@@ -206,7 +182,9 @@ def stitch_chapter(
     before each take. Raises `DamagedTakeError` (speak it again), `StoppedError`, `StorageError`,
     `OutputError`; then nothing under `out` has changed.
     """
-    stream = ChapterStream(parts, rate_hz=rate_hz, seed=seed, gain=gain, head_s=head_s, stop=stop)
+    stream = ChapterStream(
+        parts, rate_hz=rate_hz, seed=seed, gain=gain, head_s=head_s, takes=takes, stop=stop
+    )
     quantise = Quantiser(seed)
     limiter = None if ceiling_dbtp is None else Limiter(10 ** (ceiling_dbtp / 20), rate_hz)
     with WavWriter(out, rate_hz, limit_bytes=limit_bytes) as wav:
@@ -235,14 +213,20 @@ def master_chapter(
     stop: Callable[[], bool] | None = None,
 ) -> Stitched:
     """Measure a chapter, then write it at the level that is wanted, with room tone at its head."""
-    parts = list(parts)
     if master is None:
         return stitch_chapter(parts, out, seed=seed, head_s=HEAD_S, stop=stop)
+    parts, takes = list(parts), Takes()
     wants_loudness = master.loudness_lufs is not None
-    level = measure(parts, head_s=HEAD_S, with_loudness=wants_loudness, stop=stop)
-    gain, ceiling = gain_of(master, level), master.ceiling_dbtp
+    level = measure(parts, head_s=HEAD_S, with_loudness=wants_loudness, takes=takes, stop=stop)
     return stitch_chapter(
-        parts, out, seed=seed, gain=gain, ceiling_dbtp=ceiling, head_s=HEAD_S, stop=stop
+        parts,
+        out,
+        seed=seed,
+        gain=gain_of(master, level),
+        ceiling_dbtp=master.ceiling_dbtp,
+        head_s=HEAD_S,
+        takes=takes,
+        stop=stop,
     )
 
 
