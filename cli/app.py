@@ -11,7 +11,13 @@ from typer.core import TyperGroup
 
 from narrate import __version__
 from narrate.cli import bench, book, clean, doctor, export, plan, redo, status, verdict
-from narrate.cli.stop import INTERRUPTED, TERMINATED, install, reached_the_edge
+from narrate.cli.stop import (
+    INTERRUPTED,
+    TERMINATED,
+    install,
+    quiet_the_rest,
+    reached_the_edge,
+)
 from narrate.cli.voice import voices
 from narrate.errors import NarrateError, UsageError
 
@@ -103,6 +109,7 @@ def main() -> None:
     finally:
         reached_the_edge()
     if code in (INTERRUPTED, TERMINATED):
+        quiet_the_rest()
         _fail("stopped; what was spoken is kept. Run the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)
 

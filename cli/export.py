@@ -55,6 +55,6 @@ def export(
     }
     with Store(Settings.from_environment()) as store:
         studio.require_book(store, book)
-        with store.leases.hold(book):
-            delivered = studio.export(store, book, changes)
+        with store.leases.hold(book) as lease:
+            delivered = studio.export(store, book, changes, lease.stop.is_set)
     print_result(delivered)

@@ -7,12 +7,20 @@ is given again every three seconds until the exception has come out at the edge.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 from types import FrameType
 
-__all__ = ["INTERRUPTED", "TERMINATED", "install", "raise_if_asked", "reached_the_edge"]
+__all__ = [
+    "INTERRUPTED",
+    "TERMINATED",
+    "install",
+    "quiet_the_rest",
+    "raise_if_asked",
+    "reached_the_edge",
+]
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -37,6 +45,11 @@ def raise_if_asked() -> None:
 def reached_the_edge() -> None:
     """Say that the command has ended, by the exception or without it."""
     _arrived.set()
+
+
+def quiet_the_rest() -> None:
+    """Log nothing from here on: what still winds up would log into what is shut down already."""
+    logging.disable()
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -21,6 +21,7 @@ def appearing(path: Path, *, several_writers: bool = False) -> Iterator[Path]:
     token = f".{uuid.uuid4().hex}" if several_writers else ""
     beside = path.with_name(f"{path.name}{token}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
+    beside.unlink(missing_ok=True)  # an encoder that outlived a killed run may still write to it
     try:
         yield beside
         with beside.open("rb") as file:

@@ -94,6 +94,7 @@ def listen(path: Path, about: About, quiet_s: float) -> list[Heard]:
             block, at = block[head:], at + head
         parts[-1].add(block)
         at += len(block)
+    parts += [_Part(rate_hz) for _ in cuts]  # their marks lie past the end
     return [part.heard(quiet_s) for part in parts]
 
 
@@ -179,8 +180,9 @@ class _Part:
         head = float(loud[0]) * _FRAME_S if loud.size else duration_s
         tail = duration_s - (float(loud[-1]) + 1) * _FRAME_S if loud.size else duration_s
         gaps = np.flatnonzero(np.diff(loud) - 1 > quiet_s / _FRAME_S)
-        sums = np.convolve(power, np.ones(_FLOOR_FRAMES) / _FLOOR_FRAMES, "valid")
-        floor = sums.min() if len(power) >= _FLOOR_FRAMES else power.min(initial=1.0)
+        floor = power.min(initial=1.0)
+        if len(power) >= _FLOOR_FRAMES:
+            floor = np.convolve(power, np.ones(_FLOOR_FRAMES) / _FLOOR_FRAMES, "valid").min()
         return Heard(
             duration_s=round(duration_s, 4),
             rms_dbfs=_db(self._energy / max(1, self._samples)),

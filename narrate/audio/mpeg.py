@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 
 __all__ = ["bit_rates"]
@@ -20,7 +21,13 @@ def bit_rates(path: Path) -> set[int]:
 
     Empty where there are no frames of layer III.
     """
-    content = path.read_bytes()
+    if not path.stat().st_size:
+        return set()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _bit_rates(content)
+
+
+def _bit_rates(content: mmap.mmap) -> set[int]:
     at, found, first = _after_id3(content), set(), True
     while at + _HEADER_BYTES <= len(content):
         header = int.from_bytes(content[at : at + _HEADER_BYTES], "big")
@@ -34,7 +41,7 @@ def bit_rates(path: Path) -> set[int]:
     return found
 
 
-def _after_id3(content: bytes) -> int:
+def _after_id3(content: mmap.mmap) -> int:
     if content[:3] != b"ID3":
         return 0
     size = 0

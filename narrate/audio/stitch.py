@@ -30,7 +30,6 @@ __all__ = [
     "STITCH_VERSION",
     "ChapterStream",
     "Joined",
-    "Part",
     "Stitched",
     "StoppedError",
     "join_book",

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import soundfile
+
 from narrate.audio.listen import About, Heard, about, listen
 from narrate.audio.tags import Mark
+from narrate.errors import OutputError
 
-__all__ = ["LIMITS", "Checked", "Expected", "Limits", "Row", "check_file", "uneven"]
+__all__ = ["LIMITS", "Checked", "Expected", "Limits", "Row", "check_file", "check_length", "uneven"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file: its own faults, and its chapters with theirs."""
+    """A file: its own faults, and its chapters with theirs; `about` is None if it is unreadable."""
 
     path: Path
-    about: About
+    about: About | None
     faults: tuple[str, ...]
     rows: tuple[Row, ...]
 
@@ -76,7 +79,24 @@ class Checked:
 
 
 def check_file(path: Path, limits: Limits, expected: Expected = Expected()) -> Checked:
-    """Decode and measure a file and hold it against limits and plan; `OutputError` if it cannot."""
+    """Decode and measure a file and hold it against limits and plan."""
+    try:
+        return _listened(path, limits, expected)
+    except OutputError as error:
+        return Checked(path, None, (f"{error.what}; {error.remedy}",), ())
+
+
+def check_length(path: Path, expected: Expected) -> Checked:
+    """Hold a WAV against its plan without listening to it."""
+    try:
+        info = soundfile.info(path)
+    except soundfile.LibsndfileError as error:
+        return Checked(path, None, (f"this is no audio file that can be read: {error}",), ())
+    words = About(info.format.lower(), info.samplerate, info.channels, (), ())
+    return Checked(path, words, tuple(_of_plan(words, info.duration, expected)), ())
+
+
+def _listened(path: Path, limits: Limits, expected: Expected) -> Checked:
     words = about(path)
     heard = listen(path, words, LONGEST_PAUSE_S)
     titles = [mark.title for mark in words.marks] or [""]
@@ -103,6 +123,9 @@ def _long_enough(row: Row) -> bool:
 
 
 def _of_sound(heard: Heard, limits: Limits) -> Iterator[str]:
+    if not heard.duration_s:
+        yield "no sound: the file ends before it"
+        return
     yield from _of_levels(heard, limits)
     for name, found, (least, most) in (
         ("head", heard.head_s, HEAD_S),

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from narrate import studio, text
-from narrate.audio.stitch import Part, stitch_chapter
+from narrate.audio.prepared import Part
+from narrate.audio.stitch import stitch_chapter
 from narrate.audio.takes import encode_take
 from narrate.bench.asked import Asked, Book, Frontend, Stitch, Store
 from narrate.bench.measure import Case, Stage

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 from narrate.config import Job
@@ -10,11 +12,17 @@ from narrate.errors import InputError
 
 __all__ = ["given_cover", "own_cover"]
 
+LARGEST_BYTES = (1 << 24) - 1024
+"""What FLAC's blocks hold; and a picture lies in each chapter's file again."""
+
 _REMEDY = "give a JPEG or PNG file with --cover"
+_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SCAN = 0xDA
+_CMYK = 4
 
 
 def given_cover(job: Job) -> Cover | None:
-    """Read the picture that a job names; InputError where it is none."""
+    """Read the picture that a job names; InputError where it is none that players show."""
     if job.cover is None:
         return None
     path = Path(job.cover).expanduser().absolute()
@@ -24,12 +32,58 @@ def given_cover(job: Job) -> Cover | None:
         raise InputError(
             f"the cover cannot be read: {error.strerror}", where=str(path), remedy=_REMEDY
         ) from error
-    if not cover.media_type:
+    if not _is_picture(cover):
         raise InputError("the cover is no whole picture", where=str(path), remedy=_REMEDY)
+    if len(cover.data) > LARGEST_BYTES:
+        raise InputError(
+            f"the cover has {len(cover.data) / 1e6:.0f} MB, and files hold at most 16",
+            where=str(path),
+            remedy="make it smaller: 2,400 pixels a side are plenty",
+        )
+    if _jpeg_channels(cover.data) == _CMYK:
+        raise InputError(
+            "the cover is in the colours of printers (CMYK), which many players cannot show",
+            where=str(path),
+            remedy="save it again in RGB",
+        )
     return cover
 
 
 def own_cover(document: Document) -> Cover | None:
     """Return the document's picture; one that no player shows is passed over."""
     cover = Cover(document.cover) if document.cover else None
-    return cover if cover and cover.media_type else None
+    fits = cover and _is_picture(cover) and len(cover.data) <= LARGEST_BYTES
+    return cover if fits else None
+
+
+def _is_picture(cover: Cover) -> bool:
+    if cover.media_type == "image/png":
+        return _is_whole_png(cover.data)
+    return cover.media_type == "image/jpeg" and _jpeg_channels(cover.data) > 0
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Whether all chunks are there as they were written, with a size above zero."""
+    at, kind = 8, b""
+    while at + 12 <= len(data) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        if end + 4 > len(data) or zlib.crc32(data[at + 4 : end]) != _uint(data[end : end + 4]):
+            return False
+        at = end + 4
+    return kind == b"IEND" and data[12:16] == b"IHDR" and all(struct.unpack_from(">II", data, 16))
+
+
+def _jpeg_channels(data: bytes) -> int:
+    """How many colours a JPEG has, 0 where it does not say so before its first scan."""
+    at = 2
+    while at + 10 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN:
+        if data[at + 1] in _SIZES:
+            height, width, channels = struct.unpack_from(">HHB", data, at + 5)
+            return int(channels) if height and width else 0
+        at += 2 + _uint(data[at + 2 : at + 4])
+    return 0
+
+
+def _uint(data: bytes) -> int:
+    return int.from_bytes(data, "big")

@@ -23,7 +23,7 @@ from narrate.studio.companions import (
     make_companions,
 )
 from narrate.studio.covers import given_cover
-from narrate.studio.editions import editions, make, make_all, stale_editions
+from narrate.studio.editions import editions, is_made, make, make_all, stale_editions
 from narrate.studio.identity import speech_digest
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.report import write_report
@@ -109,7 +109,7 @@ def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) 
     make_companions(store, book, forms, chapters, stop)
     _write_cover(store, book)
     write_report(store, book, chapters)
-    _write_manifest(book, titles, chapters)
+    _write_manifest(store, book, titles, chapters)
     return _delivered(store, book, titles, chapters)
 
 
@@ -163,8 +163,7 @@ def finished(store: Store, job: Job) -> Delivered | None:
         return None
     made = store.outputs(book.id)
     for one in editions(store, book, job.formats, chapters):
-        known = made.get((one.kind, one.number))
-        if not (known and known.inputs == one.inputs and known.path == one.path):
+        if not is_made(one, made):
             return None
     return delivered
 
@@ -243,8 +242,11 @@ def _write_cover(store: Store, book: Book) -> None:
             write_whole(path, cover.data)
 
 
-def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) -> None:
-    facts = {
+def _write_manifest(
+    store: Store, book: Book, titles: list[str], chapters: dict[int, Output]
+) -> None:
+    made = store.outputs(book.id)
+    facts: dict[str, Any] = {
         "source": str(book.source_path),
         "made_by": "narrate",
         **asdict(book.metadata),
@@ -263,6 +265,18 @@ def _write_manifest(book: Book, titles: list[str], chapters: dict[int, Output]) 
             }
             for number, output in sorted(chapters.items())
         ],
+        "files": [
+            {
+                "file": os.path.relpath(one.path, book.folder),
+                "samples": one.samples,
+                "rate_hz": one.chapters[0].rate_hz,
+                "marks": [asdict(mark) for mark in one.labels.marks],
+            }
+            for one in editions(store, book, FORMATS, chapters)
+            if is_made(one, made)
+        ],
     }
+    if "wav" in _formats(book) and len(chapters) == len(titles):
+        facts["whole"] = f"{book.folder.name}.wav"
     content = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     write_whole(book.folder / MANIFEST, content.encode("utf-8", "surrogatepass"))

@@ -7,9 +7,9 @@ copied; where it comes from the same chapters, nothing is done.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,13 +24,17 @@ from narrate.audio.tags import Mark, tags_of
 from narrate.config import Job
 from narrate.core import Cover, canonical_digest
 from narrate.store import Book, Output, Store
+from narrate.studio.abreast import Stop, abreast
 
-__all__ = ["Edition", "check_programs", "editions", "make", "make_all", "stale_editions"]
-
-AT_ONCE = 2
-"""Encoders side by side; each keeps one core busy."""
-
-Stop = Callable[[], bool]
+__all__ = [
+    "Edition",
+    "check_programs",
+    "editions",
+    "is_made",
+    "make",
+    "make_all",
+    "stale_editions",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,12 @@ def editions(
     return found
 
 
+def is_made(edition: Edition, made: Mapping[tuple[str, int], Output]) -> bool:
+    """Whether a file is among a book's outputs as it should be."""
+    known = made.get((edition.kind, edition.number))
+    return bool(known and known.inputs == edition.inputs and known.path == edition.path)
+
+
 def make(store: Store, book_id: str, edition: Edition, stop: Stop | None = None) -> Output:
     """Make one file, unless it is there; by copying the sound where that is there."""
     known = store.outputs(book_id).get((edition.kind, edition.number))
@@ -118,15 +128,7 @@ def make_all(
     store: Store, book_id: str, wanted: Iterable[Edition], stop: Stop | None = None
 ) -> None:
     """Make what is missing, two files at a time; the first failure ends it."""
-    with ThreadPoolExecutor(AT_ONCE, "encode") as pool:
-        running = [pool.submit(make, store, book_id, edition, stop) for edition in wanted]
-        try:
-            for one in running:
-                one.result()
-        except BaseException:
-            for one in running:
-                one.cancel()
-            raise
+    abreast([partial(make, store, book_id, edition) for edition in wanted], stop)
 
 
 def stale_editions(

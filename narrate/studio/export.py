@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from narrate.config import Job
 from narrate.store import Store
+from narrate.studio.abreast import Stop, abreast
 from narrate.studio.covers import given_cover
-from narrate.studio.deliver import Delivered, deliver
+from narrate.studio.deliver import Delivered, deliver, encode_chapter
 from narrate.studio.editions import check_programs
 from narrate.studio.plan import require_book
 from narrate.studio.stitch import finished_chapters, stitch
@@ -17,7 +19,9 @@ from narrate.studio.stitch import finished_chapters, stitch
 __all__ = ["export"]
 
 
-def export(store: Store, book_id: str, changes: Mapping[str, Any]) -> Delivered:
+def export(
+    store: Store, book_id: str, changes: Mapping[str, Any], stop: Stop | None = None
+) -> Delivered:
     """Make what is asked for beside what there is; a change of None leaves things as they are.
 
     Chapters that are spoken but not stitched, or at another level, are stitched. The caller holds
@@ -35,7 +39,11 @@ def export(store: Store, book_id: str, changes: Mapping[str, Any]) -> Delivered:
     if cover:
         store.put_cover(book_id, "given", cover)
     there = finished_chapters(store, book_id)
-    for part in store.progress(book_id):
-        if part.number not in there and part.done == part.chunks:
-            stitch(store, book_id, part.number)
-    return deliver(store, book_id)
+    spoken = [part.number for part in store.progress(book_id) if part.done == part.chunks]
+
+    def chapter(number: int, stop: Stop) -> None:
+        stitch(store, book_id, number, stop)
+        encode_chapter(store, book_id, number, stop)
+
+    abreast([partial(chapter, number) for number in spoken if number not in there], stop)
+    return deliver(store, book_id, stop)

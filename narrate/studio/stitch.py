@@ -9,7 +9,8 @@ from pathlib import Path
 from slugify import slugify
 
 from narrate.audio.mastering import MASTERS
-from narrate.audio.stitch import Part, master_chapter
+from narrate.audio.prepared import Part
+from narrate.audio.stitch import master_chapter
 from narrate.audio.takes import DamagedTakeError
 from narrate.config import Job
 from narrate.errors import StorageError
@@ -33,7 +34,7 @@ def stitch(
     """
     book = require_book(store, book_id)
     path = _path(book, store.chapter_titles(book_id), chapter)
-    parts = _parts(store, book_id, chapter)
+    parts = _parts(store, book, chapter)
     master = master_of(book)
     inputs = chapter_inputs(((str(part.sha256), part.pause_after_s) for part in parts), master)
     known = store.outputs(book_id).get((CHAPTER, chapter))
@@ -47,7 +48,7 @@ def stitch(
         raise StorageError(
             f"take {key[:12]} was damaged and has been dropped",
             where=str(error.path),
-            remedy="run the same command again: it is spoken anew, all else is kept",
+            remedy=f"`narrate {book.source_path}` speaks it anew; all else is kept",
         ) from error
     old = store.drop_output(book_id, CHAPTER, chapter)
     if old and old != path:
@@ -86,15 +87,15 @@ def master_of(book: Book) -> str:
     return Job(**(book.job or {"document": ""})).master
 
 
-def _parts(store: Store, book_id: str, chapter: int) -> list[Part]:
-    lines = store.outline(book_id, [chapter])
+def _parts(store: Store, book: Book, chapter: int) -> list[Part]:
+    lines = store.outline(book.id, [chapter])
     takes = store.takes.get(line.take_key for line in lines)
     missing = [line.position for line in lines if line.take_key not in takes]
     if missing:
         raise StorageError(
             f"chapter {chapter} cannot be stitched: chunk {missing[0]} has no recording",
-            where=book_id,
-            remedy="run the same command again to speak it",
+            where=book.id,
+            remedy=f"`narrate {book.source_path}` speaks it",
         )
     return [
         Part(takes[line.take_key].audio_path, line.pause_after_s, takes[line.take_key].sha256)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from narrate.audio.encode import FORMATS
 from narrate.audio.listen import SUFFIXES
 from narrate.audio.tags import Mark
-from narrate.audio.verdict import LIMITS, Checked, Expected, check_file, uneven
+from narrate.audio.verdict import LIMITS, Checked, Expected, check_file, check_length, uneven
 from narrate.errors import InputError, UsageError
 from narrate.studio.plan import MANIFEST
 
@@ -60,39 +59,56 @@ def check(place: Path, master: str | None = None) -> Verdict:
     InputError where there is none. `master` names the limits; by default those that a book of ours
     was made for, and ACX's for others.
     """
-    folder = place if place.is_dir() else place.parent
+    folder = _book_folder(place)
     book = _manifest(folder)
     name = master or str(book.get("master", "acx"))
     if name not in LIMITS:
         raise UsageError(
             f"--master does not know {name!r}", remedy=f"name one of {', '.join(LIMITS)}"
         )
-    paths = [place] if place.is_file() else _files(folder, book)
-    if not paths:
+    planned = _planned(folder, book)
+    paths = [place] if place.is_file() else _files(place, folder, book)
+    missing = () if place.is_file() else tuple(_missing(place, planned, paths))
+    if not paths and not missing:
         raise InputError(
             "there is no audio here",
             where=str(place),
             remedy=f"name a folder or a file with the ending {', '.join(SUFFIXES)}",
         )
-    expected = _expected(folder, book)
+    whole = folder / str(book.get("whole", ""))  # the chapters end to end: they are listened to
+
+    def look(path: Path) -> Checked:
+        expected = planned.get(path, Expected())
+        if path == whole and path != place:
+            return check_length(path, expected)
+        return check_file(path, LIMITS[name], expected)
+
     with ThreadPoolExecutor(AT_ONCE, "check") as pool:
-        files = tuple(
-            pool.map(
-                lambda path: check_file(path, LIMITS[name], expected.get(path, Expected())), paths
-            )
-        )
-    return Verdict(name, files, tuple(_of_all(files, name)))
+        files = tuple(pool.map(look, paths))
+    return Verdict(name, files, (*missing, *_of_all(files, name)))
 
 
-def _files(folder: Path, book: dict[str, Any]) -> list[Path]:
+def _book_folder(place: Path) -> Path:
+    """The folder of the book that a folder or a file is part of."""
+    around = [place, *place.parents][:3]
+    return next(
+        (one for one in around if _manifest(one)), place if place.is_dir() else place.parent
+    )
+
+
+def _files(place: Path, folder: Path, book: dict[str, Any]) -> list[Path]:
     """The files that a listener gets: of ours, the formats that were asked for."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not book.get("chapters"):
+    found = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if "wav" in book.get("formats", ["wav"]) or place != folder:
         return found
-    masters = folder / "chapters"
-    wavs = "wav" in book.get("formats", ["wav"])
-    whole = folder / f"{folder.name}.wav"  # the chapters end to end: they are listened to
-    return [path for path in found if path != whole and (wavs or path.parent != masters)]
+    return [path for path in found if path.parent != folder / "chapters"]
+
+
+def _missing(place: Path, planned: dict[Path, Expected], paths: Iterable[Path]) -> Iterator[str]:
+    there = set(paths)
+    for path in planned:
+        if path.is_relative_to(place) and path not in there and not path.exists():
+            yield f"{path.relative_to(place)} is missing"
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -103,28 +119,21 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) and facts.get("made_by") == "narrate" else {}
 
 
-def _expected(folder: Path, book: dict[str, Any]) -> dict[Path, Expected]:
-    """What the plan says of each file of ours that holds a chapter or all of them."""
-    chapters = [one for one in book.get("chapters", []) if "samples" in one]
-    found: dict[Path, Expected] = {}
-    marks: list[Mark] = []
-    start = 0.0
-    for one in chapters:
-        length_s, stem = one["samples"] / one["rate_hz"], Path(one["file"]).stem
-        for path in (
-            folder / one["file"],
-            folder / f"mp3/{stem}.mp3",
-            folder / f"flac/{stem}.flac",
-        ):
-            found[path] = Expected(length_s)
-        end = start + length_s
-        title = one["title"] or str(one["number"])
-        marks.append(Mark(round(start * 1000), round(end * 1000), title))
-        start = end
-    for form in FORMATS.values():
-        if not form.by_chapter:
-            found[folder / f"{folder.name}{form.suffix}"] = Expected(start, tuple(marks))
-    return {path: one for path, one in found.items() if path.exists()}
+def _planned(folder: Path, book: dict[str, Any]) -> dict[Path, Expected]:
+    """The files that a book of ours should have, and what its plan says of each."""
+    chapters = book.get("chapters", [])
+    found = {
+        folder / one["file"]: Expected(
+            one["samples"] / one["rate_hz"], tuple(Mark(**mark) for mark in one["marks"])
+        )
+        for one in book.get("files", [])
+    }
+    if "wav" in book.get("formats", []):
+        lengths = {folder / one["file"]: one["samples"] / one["rate_hz"] for one in chapters}
+        found |= {path: Expected(length_s) for path, length_s in lengths.items()}
+        if "whole" in book:
+            found[folder / book["whole"]] = Expected(sum(lengths.values()))
+    return found
 
 
 def _of_all(files: Iterable[Checked], master: str) -> Iterable[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from narrate.audio.stitch import Part
+from narrate.audio.prepared import Part
 from narrate.audio.takes import encode_take
 
 TAKE_HZ = 22_050

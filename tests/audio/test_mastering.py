@@ -19,8 +19,9 @@ from narrate.audio.edges import fade_edges
 from narrate.audio.encode import FORMATS
 from narrate.audio.limiter import Limiter
 from narrate.audio.mastering import MASTERS
+from narrate.audio.prepared import Part
 from narrate.audio.resample import resample
-from narrate.audio.stitch import HEAD_S, Part, master_chapter, stitch_chapter
+from narrate.audio.stitch import HEAD_S, master_chapter, stitch_chapter
 
 from .conftest import TAKE_HZ, silence, tone
 

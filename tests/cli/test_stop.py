@@ -23,6 +23,30 @@ while True:
 """
 
 
+LOG_AFTER_THE_END = """
+import logging
+from narrate.cli.stop import quiet_the_rest
+
+class ShutDown(logging.Handler):
+    def emit(self, record):
+        try:
+            raise RuntimeError("cannot log after shutdown")
+        except RuntimeError:
+            self.handleError(record)
+
+logging.getLogger().addHandler(ShutDown())
+quiet_the_rest()
+logging.getLogger().error("a task ended late")
+"""
+
+
+def test_what_is_logged_after_the_end_prints_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOG_AFTER_THE_END], capture_output=True, timeout=60, check=True
+    )
+    assert done.stderr == b""
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_that_got_lost_is_given_again(stop: signal.Signals) -> None:
     run = subprocess.Popen(

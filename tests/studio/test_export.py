@@ -9,7 +9,7 @@ import pytest
 from narrate import studio
 from narrate.audio import ffmpeg
 from narrate.config import Job
-from narrate.errors import InputError, OutputError, UsageError
+from narrate.errors import InputError, OutputError, StorageError, UsageError
 from narrate.store import Store
 
 from .conftest import run
@@ -82,6 +82,18 @@ def test_a_book_that_is_half_spoken_gets_the_files_of_its_chapters(store: Store,
     done = studio.export(store, half.book_id, {"format": "flac,m4b"})
     assert [path.name for path in (done.folder / "flac").iterdir()] == ["01-the-lamp.flac"]
     assert not list(done.folder.glob("*.m4b"))
+
+
+def test_a_take_that_is_gone_is_named_with_what_speaks_it_again(
+    store: Store, story: Path, narrated: studio.Delivered
+) -> None:
+    [(_, key), *_] = store.chunks(narrated.book_id)
+    store.takes.get([key])[key].audio_path.unlink()
+    before = narrated.chapters[0].read_bytes()
+    with pytest.raises(StorageError, match=f"narrate {story}"):
+        studio.export(store, narrated.book_id, {"master": "none"})
+    assert narrated.chapters[0].read_bytes() == before
+    assert not list(narrated.folder.rglob("*.part"))
 
 
 def test_without_ffmpeg_the_book_stays_as_it_is(

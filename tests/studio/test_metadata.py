@@ -19,6 +19,7 @@ from narrate.config import Job
 from narrate.core import Metadata
 from narrate.errors import InputError, UsageError
 from narrate.store import Store
+from narrate.studio.covers import given_cover
 
 from .conftest import STORY, run
 
@@ -89,6 +90,39 @@ def test_a_given_cover_is_kept_when_its_file_is_gone_and_forgotten_when_not_aske
     assert studio.finished(store, job) is None
     run(store, job)
     assert store.cover(book_id) is None
+
+
+def jpeg(channels: int, width: int = 8) -> bytes:
+    """Give what is read of a JPEG before its scan."""
+    size = b"\xff\xc0" + struct.pack(">HBHHB", 8 + 3 * channels, 8, 8, width, channels)
+    return b"\xff\xd8" + size + b"\x01\x11\x00" * channels + b"\xff\xda\x00\x02\xff\xd9"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (jpeg(4), "CMYK.*RGB"),
+        (jpeg(3, width=0), "no whole picture"),
+        (b"\xff\xd8\xff\xe0 not much of a picture \xff\xd9", "no whole picture"),
+        (png()[:45] + b"?" + png()[46:], "no whole picture"),
+        (png()[:-12] + b"IEND", "no whole picture"),
+        (b"\xff\xd8" + b"\xff\xfe\xff\xfe" + bytes(65_532), "no whole picture"),
+        (jpeg(3)[:-2] + bytes(1 << 24) + b"\xff\xd9", "17 MB"),
+    ],
+)
+def test_a_cover_that_players_cannot_show_is_refused_with_its_reason(
+    content: bytes, words: str, job: Job, tmp_path: Path
+) -> None:
+    (tmp_path / "c").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        given_cover(replace(job, cover=str(tmp_path / "c")))
+
+
+@pytest.mark.parametrize("content", [png(), jpeg(3), jpeg(1)])
+def test_a_picture_is_taken_as_it_is(content: bytes, job: Job, tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(content)
+    cover = given_cover(replace(job, cover=str(tmp_path / "c")))
+    assert cover and cover.data == content
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture", png()[:-20]])

@@ -18,7 +18,7 @@ from narrate.audio import ffmpeg
 from narrate.audio.encode import Labels, encode, relabel
 from narrate.audio.tags import Mark, parse_marks
 from narrate.config import Job, Settings
-from narrate.errors import InputError, OutputError
+from narrate.errors import InputError
 from narrate.store import Store
 
 from .conftest import STORY, run
@@ -175,15 +175,53 @@ def test_a_folder_of_others_is_measured_by_the_rules_of_acx(tmp_path: Path) -> N
         assert words in found, found
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no audio at all"])
-def test_what_is_no_audiobook_is_said_in_words(content: bytes | None, tmp_path: Path) -> None:
-    if content is None:
-        with pytest.raises(InputError, match="no audio here"):
-            studio.check(tmp_path)
-    else:
-        (tmp_path / "a.mp3").write_bytes(content)
-        with pytest.raises(OutputError, match=r"a\.mp3"):
-            studio.check(tmp_path)
+def test_a_folder_without_audio_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "cover.jpg").write_bytes(b"no audio")
+    with pytest.raises(InputError, match="no audio here"):
+        studio.check(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no audio at all"])
+def test_a_damaged_file_is_a_fault_and_the_others_are_heard(content: bytes, book: Path) -> None:
+    (book / "mp3/01-the-lamp.mp3").write_bytes(content)
+    (book / "mp3/cover.txt").write_text("no audio, and not meant to be")
+    [fault] = faults(book / "mp3")
+    assert fault.startswith("01-the-lamp.mp3: this is no audio file that can be read; ")
+
+
+def test_missing_files_are_named(book: Path) -> None:
+    for name in ("mp3/02-the-boat.mp3", "lighthouse.opus", "lighthouse.wav"):
+        (book / name).unlink()
+    assert sorted(faults(book)) == [
+        "lighthouse.opus is missing",
+        "lighthouse.wav is missing",
+        "mp3/02-the-boat.mp3 is missing",
+    ]
+
+
+def test_a_whole_that_is_not_its_chapters_is_found(book: Path) -> None:
+    samples, rate_hz = soundfile.read(book / "lighthouse.wav", dtype="int16")
+    soundfile.write(book / "lighthouse.wav", samples[:-rate_hz], rate_hz, subtype="PCM_16")
+    [fault] = faults(book)
+    assert fault.startswith("lighthouse.wav: ") and "takes and pauses" in fault
+
+
+def test_digital_silence_at_the_end_is_found_in_every_format(book: Path) -> None:
+    samples, rate_hz = soundfile.read(book / "chapters/01-the-lamp.wav", dtype="int16")
+    samples[-round(0.8 * rate_hz) :] = 0
+    for name, path in (("mp3", "mp3/01-the-lamp.mp3"), ("m4b", "theirs.m4b")):
+        encode(name, [samples], rate_hz, book / path, Labels({}))
+        assert any("digital silence of 0." in fault for fault in faults(book / path)), name
+
+
+def test_a_chapter_whose_mark_lies_past_the_end_has_no_sound(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).standard_normal(3 * RATE_HZ) * 2000
+    marks = (Mark(0, 2000, "one"), Mark(2000, 60_000, "two"), Mark(60_000, 90_000, "three"))
+    path = tmp_path / "theirs.m4b"
+    encode("m4b", [noise.astype(np.int16)], RATE_HZ, path, Labels({}, marks))
+    rows = studio.check(path).files[0].rows
+    assert [row.chapter for row in rows] == ["one", "two", "three"]
+    assert rows[2].faults == ("no sound: the file ends before it",)
 
 
 def test_without_ffmpeg_wav_and_mp3_are_still_measured(

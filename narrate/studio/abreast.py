@@ -1,0 +1,36 @@
+"""Two pieces of work side by side, each on a core: the first failure, or Ctrl-C, ends both."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["AT_ONCE", "Stop", "abreast"]
+
+AT_ONCE = 2
+"""An encoder keeps one core busy."""
+
+Stop = Callable[[], bool]
+
+
+def abreast(work: Iterable[Callable[[Stop], object]], stop: Stop | None = None) -> None:
+    """Do all of it in order, two at a time; each is handed what it asks whether to stop.
+
+    What has not begun when one fails is not begun, and what runs is asked to stop.
+    """
+    halt = threading.Event()
+
+    def stopped() -> bool:
+        return halt.is_set() or (stop is not None and stop())
+
+    with ThreadPoolExecutor(AT_ONCE, "abreast") as pool:
+        running = [pool.submit(one, stopped) for one in work]
+        try:
+            for one in running:
+                one.result()
+        except BaseException:
+            halt.set()
+            for one in running:
+                one.cancel()
+            raise
