@@ -80,10 +80,27 @@ def _against(
             )
 
 
+def _published(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """The published package's cells where others ran too: it is never the fastest beside them."""
+    own = tuple(cell for cell in cells if str(cell.axes["backend"]).startswith("official"))
+    return own if len(own) < len(cells) else ()
+
+
+def _kernels(cells: tuple[Cell, ...], *names: str) -> tuple[Cell, ...]:
+    return tuple(cell for cell in cells if cell.axes["kernel"] in names)
+
+
 def _generate(results: Results) -> Iterator[str]:
     yield from _against(_by_axes(results.group("text"), "characters"), "{0} characters")
     yield from _against(_by_axes(results.group("batch"), "batch"), "batch {0}")
     yield from _against(_by_axes(results.group("chapter"), "batch"), "a chapter at batch {0}")
+    for group, axis, what in (
+        ("text", "characters", "{0} characters"),
+        ("batch", "batch", "batch {0}"),
+        ("reference", "reference s", "a recording of {0} s"),
+    ):
+        alone = _by_axes(_published(results.group(group)), axis)
+        yield from _against(alone, f"the published package, {what}")
     for (backend,), held in _by_axes(results.group("batch"), "backend").items():
         ranked = sorted(held, key=lambda pair: float(pair[0].axes["batch"]))
         (few, slow), (many, fast) = ranked[0], ranked[-1]
@@ -116,6 +133,13 @@ def _attention(results: Results) -> Iterator[str]:
     yield from _against(whole, "a sequence of {0}", "kernel")
     steps = _by_axes(results.group("step"), "context", "batch")
     yield from _against(steps, "a step over {0} positions at batch {1}", "kernel")
+    pair = ("sdpa", "flash-attn 2")
+    whole = _by_axes(_kernels(results.group("sequence"), *pair), "length")
+    yield from _against(whole, "sdpa and flash-attn 2 over a sequence of {0}", "kernel")
+    steps = _by_axes(_kernels(results.group("step"), *pair), "context", "batch")
+    yield from _against(
+        steps, "sdpa and flash-attn 2, a step over {0} positions at batch {1}", "kernel"
+    )
     kernels = dict.fromkeys(cell.axes["kernel"] for cell, _ in _measured(results.group("packed")))
     for kernel in kernels:
         drifts = [

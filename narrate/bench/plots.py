@@ -128,6 +128,9 @@ def _plain_ticks(axes: Any, places: Iterable[float]) -> None:
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.yaxis.set_major_formatter("{x:g}")
     if axes.get_yscale() == "log":
+        from matplotlib.ticker import LogLocator
+
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
         axes.yaxis.set_minor_formatter("{x:g}")
 
 
