@@ -86,3 +86,4 @@ def test_gone_for_good_it_costs_the_history_and_not_the_book(
     said, errors = run.communicate(timeout=PATIENCE_S)
     assert (run.returncode, said.strip()) == (0, str(tmp_path / WAV)), errors
     assert (tmp_path / WAV).exists()
+    assert "Traceback" not in errors and "prefect" not in errors.lower(), errors
