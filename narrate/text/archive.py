@@ -6,17 +6,19 @@ import io
 import posixpath
 import zipfile
 import zlib
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from lxml import etree
 
 from narrate.errors import InputError
 
-__all__ = ["Archive"]
+__all__ = ["MAX_TAGS", "Archive"]
 
 MAX_PART_BYTES = 24 * 2**20
-MAX_ALL_BYTES = 96 * 2**20
+MAX_ALL_BYTES = 64 * 2**20
 MAX_PARTS = 20_000
+MAX_TAGS = 1_500_000  # an element takes a few hundred bytes in memory
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
     ValueError, KeyError,
@@ -54,6 +56,12 @@ class Archive:
         info = self._infos.get(posixpath.normpath(name))
         return 0 if info is None else info.file_size
 
+    def demand(self, names: Iterable[str]) -> None:
+        """Refuse at once what says itself that its parts are more than can be read."""
+        sizes = [self.part_size(name) for name in names]
+        if max(sizes, default=0) > MAX_PART_BYTES or sum(sizes) > MAX_ALL_BYTES:
+            raise self.refusal("its pages unpack to more than a book holds")
+
     def first_ending(self, ending: str) -> str:
         """The first part whose name ends so, empty where there is none."""
         return next((name for name in self._infos if name.lower().endswith(ending)), "")
@@ -80,8 +88,11 @@ class Archive:
         parser = etree.XMLParser(
             resolve_entities=False, no_network=True, recover=True, load_dtd=False, huge_tree=True
         )
+        data = self.part(name)
+        if data.count(b"<") > MAX_TAGS:
+            raise self.refusal(f"{name[:80]} in it has more tags than a book has")
         try:
-            root = etree.fromstring(self.part(name), parser)
+            root = etree.fromstring(data, parser)
         except (etree.XMLSyntaxError, ValueError):
             return None
         # The parser would leave out what follows without a word.

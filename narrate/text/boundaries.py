@@ -43,7 +43,7 @@ _ABBREVIATION_WORDS = """
     nov dec mon tue wed thu fri sat sun ave blvd rd a.m p.m u.s u.k
     hr fr frl bzw usw z.b d.h u.a evtl ggf inkl nr str tel vgl sog s bd hrsg geb gest
     m mm mgr av env etc p.ex c.-à-d sra srta d ud uds vd vds dña pág
-    sig sigg dott avv ing geom pag т.е т.к т.д т.п г гг др проф стр им
+    sig sigg dott avv ing geom pag т.е т.к т.д т.п г гг др проф стр рис гл им ул sta sto
 """
 _ABBREVIATIONS = frozenset(_ABBREVIATION_WORDS.split())
 _ENDING_WORDS = "etc usw al co inc ltd bros a.m p.m т.д т.п др гг г"
@@ -59,7 +59,11 @@ STARTER = re.compile(
     r"|Our|My|Your|You|This|That|These|Those|There|Then|But|And|So|If|In|At|On|As|For|Do|Does|Did"
     r"|Is|Are|Was|Were|Have|Has|Had|Not|No|Yes|Now|After|Before|While|Although|However)\b"
 )
-_HIRAGANA = re.compile("[\u3041-\u309f]")
+# と言った, 他说。, 老太太笑道：: the words that say who spoke belong to what was said.
+_EAST_SAID = re.compile(
+    "[\u3041-\u309f]|[\u4e00-\u9fff]{1,6}?[说說问問道答喊叫嚷](?:[了着著]|(?=[。，,：！]))"
+)
+_KOREAN_SAID = re.compile(r"\s[\uac00-\ud7af ]{1,20}(?:말했다|물었다|대답했다|외쳤다|했다)\.")
 _DAY = re.compile(r"\d{1,2}")
 _ORDINAL_LANGUAGES = frozenset({"de", "da", "no", "nb", "cs", "fi", "hu", "pl", "sk"})
 
@@ -94,12 +98,14 @@ def is_boundary(text: str, end: int, language: str) -> bool:
     mark = core[-1:]
     if mark and mark in _EAST_ENDS:
         # 「行くか？」と言った: what is said runs on into the words that say so.
-        return len(core) == len(before) or not _HIRAGANA.match(text, end)
+        return len(core) == len(before) or not _EAST_SAID.match(text, end)
     if end < len(text) and not text[end].isspace():
         return False
     if not mark or mark not in ".!?…‥؟۔।॥:;":
         return False
     if _OMISSION.search(before) or _OPENING_HOUR.search(before):
+        return False
+    if language == "ko" and len(core) < len(before) and _KOREAN_SAID.match(text, end):
         return False
     after = _next_char(text, end)
     if after.islower() or after in ",;:.!?…)]}":
@@ -135,8 +141,26 @@ def _word_may_end(word: str, core: str, after: str, language: str, text: str, en
     bare = word.casefold()
     if bare in _ENDING:
         return after.isupper()
-    if bare in ("no", "art", "sat", "sun", "mar", "may", "ed", "fig", "s", "d", "m"):
-        return not (after.isdigit() or (word[:1].isupper() and bare not in ("no", "sun", "mar")))
+    if bare in (
+        "no",
+        "art",
+        "sat",
+        "sun",
+        "mar",
+        "may",
+        "ed",
+        "fig",
+        "s",
+        "d",
+        "m",
+        "max",
+        "min",
+        "abs",
+    ):
+        name = bare in ("no", "sun", "mar", "max", "abs")
+        return not (after.isdigit() or (word[:1].isupper() and not name))
+    if language == "de" and after.isdigit() and bare.endswith("str"):
+        return False
     if is_abbreviation(word):
         return _STATE.fullmatch(word) is not None and STARTER.match(text, end) is not None
     if word.isdecimal() and len(core) == len(word) + 1 == end:

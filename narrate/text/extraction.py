@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from narrate.core import Block, BlockKind, Skipped
+from narrate.errors import InputError
 from narrate.text.clean import clean
 from narrate.text.traced import Tracer
 
 __all__ = ["Extraction", "Run", "boilerplate_aside"]
 
+# What is packed or tagged can be small and yet hold more than the memory: some 1 KB a block.
+_MAX_BLOCKS = 300_000
+_MAX_CHARS = 32 * 2**20
 _START = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
 _END = re.compile(
     r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG|^End of (?:the )?Project Gutenberg['’]s ",
@@ -36,8 +40,9 @@ class Run:
 class Extraction:
     """The source and the blocks of a document, growing block by block."""
 
-    def __init__(self) -> None:
-        """Begin with nothing extracted."""
+    def __init__(self, where: str) -> None:
+        """Begin with nothing extracted; `where` names the document in errors."""
+        self.where = where
         self.blocks: list[Block] = []
         self.skipped: list[Skipped] = []
         self._parts: list[str] = []
@@ -55,6 +60,12 @@ class Extraction:
         text = "".join(run.text for run in runs)
         if not text.strip():
             return None
+        if len(self.blocks) >= _MAX_BLOCKS or self._length > _MAX_CHARS:
+            raise InputError(
+                "the document is longer than fifty novels",
+                where=self.where,
+                remedy="split it into parts and narrate them one by one",
+            )
         tracer = Tracer(text)
         place = 0
         for run in runs:

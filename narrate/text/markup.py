@@ -14,6 +14,7 @@ from lxml import etree, html
 
 from narrate.core import BlockKind
 from narrate.errors import InputError
+from narrate.text.archive import MAX_TAGS
 from narrate.text.decoding import decode
 from narrate.text.extraction import Extraction, Run
 from narrate.text.flattening import flattened
@@ -26,8 +27,15 @@ _DECLARED = re.compile(
     rb"<\?xml[^>]*?encoding=[\"']([\w.-]+)|<meta[^>]+charset=[\"']?([\w.-]+)", re.I
 )
 _PROLOGUE = re.compile(r"\A\s*<\?xml[^>]*\?>")
+# Entities that a page declares for itself: the parser would read the end of it as text.
+_SUBSET = re.compile(r"\A\s*<!DOCTYPE[^<>\[]*\[.*?\]\s*>", re.DOTALL | re.IGNORECASE)
 # `<script/>` and `<a id="x"/>` close themselves in XHTML; in HTML they would swallow what follows.
 _SELF_CLOSED = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]{0,4000})?)/>")
+# A picture inside a tag, or attributes by the thousand: the parser compares each with each.
+_HUGE_TAG = re.compile(r"<(?P<name>[A-Za-z][\w:-]*)(?P<rest>\s[^<>]{2000,})>")
+_ATTRIBUTE = re.compile(r"(?<![\w:-])([\w:-]++)\s*+=\s*+[\"']?([^\"']*)")
+_READ_ATTRIBUTES = frozenset(["class", "epub:type", "href", "id", "lang", "name", "role", "type"])
+_MOST_VALUE = 1_000
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _VOID_NAMES = "area base br col embed hr img input link meta param source track wbr"
 _VOID = frozenset(_VOID_NAMES.split())
@@ -69,8 +77,15 @@ class Page:
 def parsed(data: bytes, where: str) -> Page | None:
     """Parse a page; nothing where there is no markup in it. Links are never followed."""
     text = _PROLOGUE.sub("", _text_of(data, where)).replace("\0", "")
+    text = _SUBSET.sub("", text)
     text = _CDATA.sub(lambda found: found[1].replace("&", "&amp;").replace("<", "&lt;"), text)
-    text = _SELF_CLOSED.sub(_closed, text)
+    text = _SELF_CLOSED.sub(_closed, _HUGE_TAG.sub(_slim, text))
+    if text.count("<") > MAX_TAGS:
+        raise InputError(
+            "the page has more tags than a page has",
+            where=where,
+            remedy="save it as plain text, and name that",
+        )
     root, too_deep = _tree(text)
     if too_deep:
         root, too_deep = _tree(flattened(text))
@@ -101,6 +116,17 @@ def _tree(text: str) -> tuple[html.HtmlElement | None, bool]:
     except (etree.ParserError, etree.XMLSyntaxError):
         root = None
     return root, any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
+
+
+def _slim(found: re.Match[str]) -> str:
+    """A huge tag with no more than the attributes that are looked at, cut to a sane length."""
+    kept = {
+        name.lower(): value[:_MOST_VALUE].replace('"', "")
+        for name, value in _ATTRIBUTE.findall(found["rest"])
+        if name.lower() in _READ_ATTRIBUTES
+    }
+    attributes = "".join(f' {name}="{value}"' for name, value in kept.items())
+    return f"<{found['name']}{attributes}{'/' if found['rest'].endswith('/') else ''}>"
 
 
 def _closed(found: re.Match[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from narrate.text.traced import skipped_in
 
 __all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "included", "plan"]
 
-PLAN_VERSION = 8
+PLAN_VERSION = 9
 """Raised by hand when the same document would give other chunks than before."""
 
 MIN_MAX_CHARS = 40
@@ -36,6 +37,7 @@ _MOST_SPOKEN = 1.5
 """How many times the limit the words of a chunk may take when numbers are said in full."""
 _MOST_A_DIGIT = 12
 """Characters that a digit may take in words, at most: "seventy-" and the scale after it."""
+_WORDS_IN_LINE = re.compile(r"[^\n]*[^\W_][^\n]*")
 _RUNNING = frozenset({BlockKind.ITEM, BlockKind.TABLE})
 
 
@@ -139,12 +141,16 @@ class _Planner:
 
     def _announced(self, block: Block) -> Block:
         """A code block of which one line is there to be announced; the others are skipped."""
-        end = block.text.find("\n")
-        end = min(len(block.text) if end < 0 else end, self.limits.high)
+        found = _WORDS_IN_LINE.search(block.text)
+        start, end = (0, 0) if found is None else found.span()
+        end = min(end, start + self.limits.high)
+        last = _end_of(self.document.source, block.origins[-1], block.text[-1])
+        if start:
+            self._skip(Span(block.origins[0], block.origins[start]), CODE)
         if end < len(block.text):
-            last = _end_of(self.document.source, block.origins[-1], block.text[-1])
             self._skip(Span(block.origins[end], last), CODE)
-        return replace(block, text=block.text[:end].rstrip(), origins=block.origins[:end])
+        text = block.text[start:end].rstrip()
+        return replace(block, text=text, origins=block.origins[start : start + len(text)])
 
     def _paced(self, block: Block, after: Block | None) -> Iterator[tuple[Piece, float]]:
         if not block.text:

@@ -17,7 +17,7 @@ _LINE_END = re.compile(r"(?<=[^\W_])\n(?![a-zà-öø-ÿ])")
 _DASHES = re.compile(r"--+")
 _CELL_END = re.compile(r"\s*\|\s*")
 # Not between letters or digits: 2*3 and snake_case mean something.
-_NAMED_ALOUD = re.compile(r"(?<!\S)[*~=^_|]+(?!\S)|(?<![^\W_])[*_]+|[*_]+(?![^\W_])")
+_NAMED_ALOUD = re.compile(r"(?<!\S)[*~=^_|]+(?!\S)|(?<![\w*])[*_]+|[*_]++(?![^\W_])")
 _TICK_QUOTE = re.compile(r"`+")
 
 

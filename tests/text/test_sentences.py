@@ -118,6 +118,15 @@ def test_a_stop_inside_a_name_ends_nothing(text: str) -> None:
     ("language", "case"),
     [
         ("de", "Am 3. Mai kam er z. B. nicht. | »Ja!« sagte sie. | Dr. Müller ging."),
+        (
+            "de",
+            "Er wohnt in der Bahnhofstr. 5 und sah Abs. 3 ein. | Gut, sagte Max. | Dann ging er.",
+        ),
+        ("ru", "См. рис. 3 и гл. 2. | Он жил на ул. Ленина."),
+        ("ko", '"뭐?" 그가 물었다. | "아니."'),
+        ("ar", "قال: «اذهب.» | ثم ذهب. | السعر 3.14 اليوم."),
+        ("he", "מה שלומך? | טוב. | לא!"),
+        ("hi", "वह आया। | क्या? | हाँ!"),
         ("fr", "« Bonjour ! » dit-il. | « Ça va ? » | M. Dupont arriva. | Il partit."),
         ("es", "¿Qué? | ¡Vamos! | El Sr. García llegó."),
         ("ru", "Он пришёл. | Она ушла и т. д. в город. | Всё!"),
@@ -136,6 +145,14 @@ def test_eastern_sentences_need_no_space(language: str) -> None:
         "「行くか？」と言った。",
         "「はい。」",
         "終り！",
+    ]
+
+
+def test_who_spoke_stays_with_what_was_said_in_chinese() -> None:
+    assert split("“真的？”他问。「再見！」老太太笑道：「好。」她走了。", "zh") == [
+        "“真的？”他问。",
+        "「再見！」老太太笑道：「好。」",
+        "她走了。",
     ]
 
 

@@ -63,6 +63,16 @@ ENGLISH = {
     "cats and dogs, section five, two plus two equals four, ten to the power of six",
     "no number": "He said no. 5 men left. | He said no. five men left.",
     "a street": "12 Elm Dr. West | twelve Elm Dr. West",
+    "tight short words": "p.5 and No.1 | page 5 and Number 1",
+    "centuries": "the XIX century | the nineteenth century",
+    "parts in short": "Vol. II, Act III, Scene ii | Volume two, Act three, Scene two",
+    "wars": "World War I was over. | World War one was over.",
+    "a stop in a time": "10.30 a.m. | ten thirty a.m.",
+    "more or less": "5±2 or ±3 | five plus or minus two or plus or minus three",
+    "a number's sign": "№ 5 | number five",
+    "a power alone": "10⁶ | ten to the power of six",
+    "a fraction's own slash": "1⁄2 | one half",
+    "frost at the start": "-5 °C | minus five degrees Celsius",
     "mail": "joe@example.com | joe at example dot com",
 }
 
@@ -97,6 +107,9 @@ UNTOUCHED = [
     "See Section 5.21, dh_strip(1), as told before[1] and here.[2]",
     "5.14. Customization",
     "5m in 90s",
+    "It is 10**6 or snake_case_name.",
+    "At 0500 hours the 7th-8th ended.",
+    "He saw II, C++, §, a/b, H₂O and x².",
 ]
 
 
@@ -114,6 +127,12 @@ OTHERS = [
     ("fr", "80 ans, 1 234,5, 5 %, le 1er mai, 21 ans", "quatre-vingts ans, mille deux cent "
      "trente-quatre virgule cinq, cinq pour cent, le premier mai, 21 ans"),
     ("fr", "à 14 h 30, 21h", "à quatorze heures trente, vingt et une heures"),
+    ("fr", "au XIVe siècle", "au quatorzième siècle"),
+    ("es", "el siglo XIX, siglo V", "el siglo diecinueve, siglo V"),
+    ("it", "il XX secolo", "il ventesimo secolo"),
+    ("de", "Sie kommt am 3.", "Sie kommt am 3."),
+    ("ru", "3 мая", "3 мая"),
+    ("pt", "R$ 5,20", "R$ 5,20"),
     ("es", "23 libros, 200 páginas, 3,14, 5 €, 3.ª", "veintitrés libros, 200 páginas, tres coma "
      "uno cuatro, cinco euros, tercera"),
     ("it", "23 libri, 3,14, 1º", "ventitré libri, tre virgola uno quattro, primo"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from narrate.core import BlockKind, Document
+from narrate.errors import InputError
 from narrate.text.archive import Archive
 from narrate.text.extraction import Extraction, Run
 from narrate.text.language import language_of
@@ -23,16 +24,23 @@ _MAIN = "word/document.xml"
 _UNREAD = frozenset({"del", "moveFrom", "instrText", "delText", "Fallback", "pict"})
 _SIGNS = {"tab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": "\xad"}
 _MAX_LEVEL = 6
+_COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .doc, and what encrypted .docx is packed in
 
 
 def read(data: bytes, path: Path) -> Document:
     """Read a document; `path` gives the title where neither its properties nor its text do."""
+    if data.startswith(_COMPOUND_FILE):
+        raise InputError(
+            "the document is protected by a password, or is an old Word file",
+            where=str(path),
+            remedy="open it in a word processor and save it as .docx without a password",
+        )
     archive = Archive(data, str(path), "Word document")
     root = archive.xml(_MAIN)
     body = None if root is None else root.find(f"{_W}body")
     if body is None:
         raise archive.refusal("this is no Word document, or it is damaged")
-    extraction = Extraction()
+    extraction = Extraction(str(path))
     reading = _Reading(extraction, _levels(archive))
     reading.blocks_of(body, "")
     notes = [archive.xml(name) for name in ("word/footnotes.xml", "word/endnotes.xml")]
@@ -136,8 +144,8 @@ def _runs(paragraph: etree._Element) -> Iterator[Run]:
         name = str(element.tag).rpartition("}")[2]
         if name in _UNREAD:
             continue
-        if name == "t" and element.text:
-            yield Run(element.text, reason)
+        if name == "t":
+            yield Run("".join(map(str, element.itertext())), reason)
         elif name in _SIGNS and inside == "r":
             yield Run(_SIGNS[name], reason)
         inner = "ruby reading" if name == "rt" else reason

@@ -57,7 +57,8 @@ def read(data: bytes, path: Path) -> Document:
     archive = Archive(data, str(path), "EPUB")
     _refuse_protected(archive)
     package = package_of(archive)
-    extraction = Extraction()
+    archive.demand(package.spine[:_MAX_PAGES])
+    extraction = Extraction(str(path))
     anchors: dict[str, int] = {}
     pages: list[int] = []
     for name in package.spine[:_MAX_PAGES]:

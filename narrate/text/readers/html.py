@@ -24,7 +24,7 @@ def read(data: bytes, path: Path) -> Document:
             where=str(path),
             remedy="give a page with text in it, or name a plain text .txt",
         )
-    extraction = Extraction()
+    extraction = Extraction(str(path))
     walk(page, extraction)
     blocks = promoted(boilerplate_aside(extraction.blocks))
     heading = next((block.text for block in blocks if block.level and not block.aside), "")

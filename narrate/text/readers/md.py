@@ -33,7 +33,14 @@ _ORDINAL = re.compile(r"\d{1,9}[.)]")
 _LEAD = re.compile(r"(?:!!!|\?\?\?\+?|:::|:)[ \t]+|\[[ xX]\][ \t]+|\[!\w+\]")
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 _FENCE = re.compile(r"`{3,}|~{3,}")
+# The parser drops what lies deeper than this without a word, so no line is let in that deep.
+_MAX_NESTING = 200
+_MOST_INDENT = 60  # columns: items inside items, two columns each
+_MOST_MARKS = 30  # of quotations and items in one line
+_MARKS = re.compile(r"(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t]))){31,}[ \t]*")
+_MARK = re.compile(r"[ \t]*(?:>|[-*+]|\d{1,9}[.)])")
 _PREFIXES = (
+    (re.compile(r"(?:(?:[-*+]|\d{1,9}[.)])\s+)+(?:[-*+]|\d{1,9}[.)])$"), "list mark"),
     (re.compile(r"[-*+]$|\d+[.)]$"), "list mark"),
     (re.compile(r"#|[=-]+$"), "heading mark"),
     (re.compile(r">"), "quote mark"),
@@ -82,7 +89,11 @@ class _Reading:
     def __init__(self, source: str, start: int) -> None:
         # markdown-it turns zero bytes into visible signs; any other control character it keeps.
         self.source = source.replace("\0", "\x01")
-        self.md = MarkdownIt("commonmark").enable("table").disable("text_join")
+        self.md = (
+            MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING})
+            .enable("table")
+            .disable("text_join")
+        )
         self.lines = _lines(source, start)
         self.blocks: list[Block] = []
         self.skipped: list[Skipped] = []
@@ -93,7 +104,7 @@ class _Reading:
 
     def run(self) -> None:
         """Fill `blocks` and `skipped`."""
-        text = "\n".join(self.source[start:end] for start, end in self.lines)
+        text = "\n".join(_shallow(self.source[start:end]) for start, end in self.lines)
         tokens = self.md.parse(text)
         index = 0
         while index < len(tokens):
@@ -265,6 +276,20 @@ class _Reading:
 
 def _reason(rest: str) -> str:
     return next((reason for pattern, reason in _PREFIXES if pattern.match(rest)), "markup")
+
+
+def _shallow(line: str) -> str:
+    """A line without the indent and the marks that would nest it too deep; its end stays."""
+    if line.startswith((" " * _MOST_INDENT, "\t" * (_MOST_INDENT // 4))):
+        line = " " * _MOST_INDENT + line.lstrip(" \t")
+    found = _MARKS.match(line)
+    if found is None:
+        return line
+    end = 0
+    for _ in range(_MOST_MARKS):
+        mark = _MARK.match(line, end)
+        end = found.end() if mark is None else mark.end()
+    return f"{line[:end]} {line[found.end() :]}"
 
 
 def _lines(source: str, start: int) -> list[tuple[int, int]]:

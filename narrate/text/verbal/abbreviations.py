@@ -66,7 +66,7 @@ _NO_STREETS = frozenset(
     ]
 )
 _COUNT = re.compile(
-    rf"(?<![\w.])(?P<short>{_either(_COUNTED)})(?=\s?(?P<digits>\d+)(?P<noun> [a-z]+)?)"
+    rf"(?<![\w.])(?P<short>{_either(_COUNTED)})(?P<space>\s?)(?=(?P<digits>\d+)(?P<noun> [a-z]+)?)"
 )
 _PHRASE = re.compile(rf"(?<![\w.@])(?P<short>{_either(_PHRASES)})(?!\w)(?P<rest>\s*)")
 _SENTENCE_ENDS = re.compile(r"[”’\"')\]»]*(?:\s+[“‘\"'(«]?[A-Z]|\s*$)")
@@ -100,7 +100,9 @@ def _count(found: re.Match[str]) -> str | None:
     counted = (found["noun"] or "").strip() in COUNTED
     if found["short"] in ("c.", "ca.") and len(found["digits"]) < 3:
         return None
-    return None if counted and found["short"] in ("No.", "no.") else _COUNTED[found["short"]]
+    if counted and found["short"] in ("No.", "no."):
+        return None
+    return _COUNTED[found["short"]] + (found["space"] or " ")
 
 
 def _phrase(found: re.Match[str]) -> str | None:

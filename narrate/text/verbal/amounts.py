@@ -23,7 +23,7 @@ VULGAR = {
 _SIGN = "".join(VULGAR)
 _BEFORE = r"(?<![\w.,:/\\^~=<>@#$£€¥₹+×*'’–—-])(?<!\w\()(?<![\w.,;:!?”’\"]\[)"
 _AFTER = r"(?![\w/\\^%°²³⁰-⁹=+×*~]|[.,:]\d|[–-]\w|['’′]\d|[′″])"
-_MINUS = r"(?P<minus>−|(?<=[ (])-)?"
+_MINUS = r"(?P<minus>−|(?<=[ (])-|\A-(?=\d+(?:\.\d+)? ?°))?"
 _RANGE = rf"(?:(?P<low>{NUMBER}) ?[–—-] ?)?(?P<high>{NUMBER})"
 _AMOUNT = rf"{_BEFORE}{_MINUS}(?:{_RANGE})(?P<part> ?[{_SIGN}]| \d{{1,2}}/\d{{1,2}})?"
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
@@ -35,9 +35,9 @@ _MEASURE = re.compile(
 )
 _FRACTION = re.compile(
     rf"(?<![\w.,/:$£€¥+-])(?:(?P<whole>\d{{1,3}})[ -]?)?(?:(?P<sign>[{_SIGN}])"
-    r"|(?<![\d/])(?P<top>\d{1,2})/(?P<bottom>\d{1,3}))(?![\w/%]|\.\d)"
+    r"|(?<![\d/])(?P<top>\d{1,2})[/⁄](?P<bottom>\d{1,3}))(?![\w/%]|\.\d)"
 )
-_ORDINAL = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:,\d{3})+|\d+)(st|nd|rd|th)(?!\w)")
+_ORDINAL = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:,\d{3})+|\d+)(st|nd|rd|th)(?!\w|[–-]\d)")
 _COMPOUND = re.compile(rf"{_BEFORE}({NUMBER})(?=-[a-z]+(?:-[a-z]+)*(?![\w-]))")
 _NUMBERS = re.compile(rf"{_BEFORE}(?P<low>\d+) ?[–—-] ?(?P<high>\d+){_AFTER}")
 _PLAIN = re.compile(rf"{_BEFORE}{_MINUS}(?P<number>{NUMBER}){_AFTER}")
@@ -194,6 +194,8 @@ def _plain(found: re.Match[str]) -> str | None:
     written, minus = found["number"], found["minus"]
     after, before = word_after(found), word_before(found).casefold()
     whole = written.isdecimal()
+    if whole and len(written) > 1 and written[0] == "0":
+        return None
     if whole and len(written) == 4 and not minus:
         words = _four_digits(int(written), before, after)
     elif (

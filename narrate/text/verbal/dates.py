@@ -42,6 +42,10 @@ _TIMES = re.compile(
     rf"(?<![\w.,:/-])(?P<first>{_CLOCK}) ?[–-] ?(?P<last>{_CLOCK}){_HALF}?(?!\d|:\d)"
 )
 _TIME = re.compile(rf"(?<![\w.,:/–-])(?P<last>{_CLOCK}){_HALF}?(?![\w:/]|[–-]\d|\.\d)", re.I)
+# "10.30 a.m.": with a stop between hour and minute only the half of the day makes it a time.
+_STOPPED = re.compile(
+    rf"(?<![\w.,:/$£€–-])(?P<last>(?:1[0-2]|0?[1-9])\.[0-5]\d){_HALF}(?!\w)", re.I
+)
 _HOUR = re.compile(rf"(?<![\w.,:/–-])(?P<hour>1[0-2]|[1-9]){_HALF}(?!\w)", re.I)
 _O_CLOCK = re.compile(r"(?<![\w.,:/-])(?P<hour>1[0-2]|[1-9])(?=(?: |-)o['’]clock)")
 _COUNTING = frozenset(
@@ -170,7 +174,7 @@ def _half(found: re.Match[str]) -> str:
 
 def _clock(written: str, half: bool) -> str | None:
     """ "ten thirty", "ten oh five", "ten o'clock", "fourteen hundred"."""
-    hour, minute = map(int, written.split(":"))
+    hour, minute = map(int, re.split("[:.]", written))
     said = cardinal(hour)
     if said is None or hour > 24 or (hour == 0 and half):
         return None
@@ -193,6 +197,7 @@ DATES = (
     Rule(_NAMED_DECADE, _short_decade),
     Rule(_TIMES, _times),
     Rule(_TIME, _time),
+    Rule(_STOPPED, _time),
     Rule(_HOUR, _hour),
     Rule(_O_CLOCK, lambda found: cardinal(int(found["hour"]))),
 )

@@ -6,6 +6,7 @@ import re
 
 from narrate.text.verbal.abbreviations import ABBREVIATIONS
 from narrate.text.verbal.amounts import AMOUNTS
+from narrate.text.verbal.centuries import CENTURIES
 from narrate.text.verbal.claims import Group
 from narrate.text.verbal.dates import DATES
 from narrate.text.verbal.money import MONEY
@@ -16,13 +17,14 @@ from narrate.text.verbal.signs import SIGNS
 __all__ = ["ENGLISH"]
 
 _DIGIT = re.compile(r"\d|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
-_MARK = re.compile(r"[&§#+×=±°@]")
+_MARK = re.compile(r"[&§#№+×=±°@⁰-⁹¹²³]")
 _ROMAN = re.compile(r"\b[A-Z][\w’'-]*\.? [IVXLC]+\b|\b(?:[ivxlc]{2,}|[IVXLC]{2,})\b")
 _ADDRESS = re.compile(r"://|www\.|@|\w\.[a-z]{2}|\d[-.)] ?\d|\b(?:ISBN|ISSN|DOI|doi)\b")
 
 ENGLISH: tuple[Group, ...] = (
     Group(_ADDRESS, ADDRESSES),
     Group(_DIGIT, (*DATES, *MONEY, *CODES)),
+    CENTURIES["en"],
     Group(_ROMAN, REGNAL),
     ABBREVIATIONS,
     Group(_MARK, SIGNS),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from narrate.text.verbal.centuries import CENTURIES
 from narrate.text.verbal.claims import Group, Rule, alone, word_after, word_before
 from narrate.text.verbal.numerals import cardinal, decimal, money, ordinal, year
 from narrate.text.verbal.shapes import MAIL, UNTOUCHED
@@ -44,6 +45,10 @@ class _Manner:
         return rf"(?P<whole>{grouped}|\d+)(?:{self.point}(?P<fraction>\d+))?"
 
 
+_DAY_WORDS = "am vom zum der die das dem den des bis im ab"
+_GERMAN_DAY_WORDS = frozenset(_DAY_WORDS.split())
+_MONTHS = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря"
+_RUSSIAN_MONTHS = frozenset(_MONTHS.split())
 _ONE = re.compile(r"(?:^|[^1])1$")
 _ONE_OR_HUNDREDS = re.compile(r"(?:^|[^1])1$|[2-9]\d\d$|[2-9]\d\d\d{3}$")
 _ROMANCE_TWO = re.compile(r"(?:^|[^1])[12]$|[2-9]\d\d$|[2-9]\d\d\d{3}$")
@@ -129,9 +134,12 @@ class _Numbers:
             and self.manner.changing.search(re.sub(r"\D", "", whole))
         ):
             return None
-        # "3. Mai": a stop after one or two digits makes an ordinal in German.
+        # "3. Mai", "am 3.": a stop after one or two digits makes an ordinal in German.
         rest = found.string[found.end() :]
-        if self.language == "de" and len(whole) < 3 and re.match(r"\.\s+[^\W\d_]", rest):
+        day = before.casefold() in _GERMAN_DAY_WORDS or re.match(r"\.\s+[^\W\d_]", rest)
+        if self.language == "de" and len(whole) < 3 and rest.startswith(".") and day:
+            return None
+        if self.language == "ru" and after.casefold() in _RUSSIAN_MONTHS:
             return None
         return self._words(found)
 
@@ -221,7 +229,8 @@ _ORDINALS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         ),
         "es": (_ordinals(r"\.?(?P<ending>[ºª])", "es", {"º": "o", "ª": "a"}),),
         "it": (_ordinals(r"(?P<ending>[º°ª])", "it", {"º": "o", "°": "o", "ª": "a"}),),
-        "pt": (_ordinals(r"\.?(?P<ending>[ºª])", "pt", {"º": "o", "ª": "a"}),),
+        "pt": (Rule(re.compile(r"R\$\s?\d[\d.,]*"), alone),
+               _ordinals(r"\.?(?P<ending>[ºª])", "pt", {"º": "o", "ª": "a"}),),
     }
 )  # fmt: skip
 
@@ -258,6 +267,7 @@ OTHERS: Mapping[str, tuple[Group, ...]] = MappingProxyType(
                 _DIGIT,
                 (*_KEPT, *_ORDINALS.get(manner.language, ()), *_Numbers(manner).rules()),
             ),
+            *((CENTURIES[manner.language],) if manner.language in CENTURIES else ()),
         )
         for manner in _MANNERS
     }

@@ -13,6 +13,10 @@ _PARTS = (
     "Chapter|Book|Part|Volume|Vol\\.|Act|Scene|Canto|Stave|Article|Letter|Lecture|Adventure"
     "|Psalm|Sonnet|Symphony|No\\.|Ch\\.|Chap\\.|World War"
 )
+_WRITTEN_OUT = {
+    "Vol.": "Volume", "vol.": "volume", "Ch.": "Chapter", "ch.": "chapter", "Chap.": "Chapter",
+    "chap.": "chapter", "No.": "Number", "Fig.": "Figure",
+}  # fmt: skip
 # A single letter after these is as often a letter: "Type C", "Appendix V".
 _KINDS = (
     "Section|Title|Appendix|Figure|Fig\\.|Table|Plate|Phase|Type|Class|Stage|Level|Grade|Episode"
@@ -22,7 +26,7 @@ _AFTER_PART = re.compile(
     rf"\b(?:(?P<part>{_PARTS}|{_PARTS.upper()}) (?P<number>[IVX]|[IVXLC]{{2,}})"
     rf"|(?P<kind>{_KINDS}) (?P<many>[IVXLC]{{2,}}))(?![\w'’&-])"
 )
-_SMALL = re.compile(r"\b(?P<part>chapter|ch\.|chap\.|book|part|volume|vol\.|act|scene|canto) "
+_SMALL = re.compile(r"\b(?P<part>chapter|ch\.|chap\.|book|part|volume|vol\.|act|[Ss]cene|canto) "
                     r"(?P<number>[ivxlc]{2,}|[IVXLC]{2,})(?![\w'’-])")  # fmt: skip
 _RULER_NAMES = """
     Henry Louis George Edward William Charles James Richard Elizabeth Mary John Paul Pius
@@ -67,10 +71,10 @@ def _part(found: re.Match[str]) -> str | None:
     groups = found.groupdict()
     part, number = groups.get("kind") or found["part"], groups.get("many") or found["number"]
     value = roman(number.upper())
-    if not value or (value == 1 and not _ends_there(found)):
+    if not value or (value == 1 and part != "World War" and not _ends_there(found)):
         return None
     words = cardinal(value)
-    return words and f"{part} {words}"
+    return words and f"{_WRITTEN_OUT.get(part, part)} {words}"
 
 
 def _ends_there(found: re.Match[str]) -> bool:

@@ -12,10 +12,10 @@ __all__ = ["SIGNS"]
 
 _AND = re.compile(r"(?<=\s)&(?=\s)")
 _SECTION = re.compile(r"(?P<sign>§§?)\s*(?=\d|[IVXLC]+\b)")
-_HASH = re.compile(r"(?<![\w#&])#(?P<number>\d{1,4})(?![\w-])")
+_HASH = re.compile(r"(?<![\w#&])(?:#|№ ?)(?P<number>\d{1,4})(?![\w-])")
 _SUM = re.compile(r"(?<=[\w)]) (?P<sign>[+=×−±]) (?=[\w(−-])")
-_TIMES = re.compile(r"(?<=\d)(?P<sign>×)(?=\d)")
-_ABOUT = re.compile(r"±(?=\d)")
+_TIMES = re.compile(r"(?<=\d)(?P<sign>[×±])(?=\d)")
+_ABOUT = re.compile(r"(?<!\d)±(?=\d)")
 _CELSIUS = re.compile(r"(?<=\d)°(?= ?[NSEW]\b)")
 _POWER = re.compile(r"(?<![\w.,])10(?P<minus>⁻)?(?P<power>[⁰¹²³⁴-⁹]{1,2})(?![\w⁰-⁹])")
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
@@ -51,7 +51,7 @@ SIGNS = (
     Rule(_SECTION, _section),
     Rule(_HASH, _hash),
     Rule(_SUM, _sum),
-    Rule(_TIMES, lambda _: " times "),
+    Rule(_TIMES, lambda found: f" {_NAMES[found['sign']]} "),
     Rule(_ABOUT, lambda _: "plus or minus "),
     Rule(_CELSIUS, lambda _: " degrees"),
     Rule(_POWER, _power),
