@@ -10,17 +10,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["find_clicks", "mend_clicks"]
+__all__ = ["TIMES_SHARPER_FINISHED", "find_clicks", "mend_clicks"]
 
 SHARPEST_BEND = 0.03
 """Of full scale: what is less is not heard as a click."""
 TIMES_SHARPER = 6.0
+TIMES_SHARPER_FINISHED = 8.0
+"""In a finished file: resampling and encoding sharpen a plosive that passed as a take."""
 _AROUND_S = 0.012
 _WIDTH_S = 0.0009
 _MEND_S = 0.0012
 
 
-def find_clicks(samples: NDArray[np.float32], rate_hz: int) -> list[int]:
+def find_clicks(
+    samples: NDArray[np.float32], rate_hz: int, times_sharper: float = TIMES_SHARPER
+) -> list[int]:
     """Return the positions of clicks, in samples."""
     if len(samples) < 3:
         return []
@@ -28,16 +32,18 @@ def find_clicks(samples: NDArray[np.float32], rate_hz: int) -> list[int]:
     np.abs(np.diff(samples, 2), out=bend[1:-1])
     around, width = round(_AROUND_S * rate_hz), round(_WIDTH_S * rate_hz)
     found: list[int] = []
-    for place in _candidates(bend, width, around):
+    for place in _candidates(bend, width, around, times_sharper):
         before = bend[max(0, place - around) : max(0, place - width)]
         after = bend[place + width + 1 : place + around]
         others = max(before.max(initial=0.0), after.max(initial=0.0))
-        if bend[place] > TIMES_SHARPER * others and (not found or place > found[-1] + width):
+        if bend[place] > times_sharper * others and (not found or place > found[-1] + width):
             found.append(place)
     return found
 
 
-def _candidates(bend: NDArray[np.float32], width: int, around: int) -> list[int]:
+def _candidates(
+    bend: NDArray[np.float32], width: int, around: int, times_sharper: float
+) -> list[int]:
     """The sharpest bend of each stretch of `width` that stands out of the stretches around it.
 
     It looks at no more neighbours than a click is compared with, so none is missed.
@@ -52,7 +58,7 @@ def _candidates(bend: NDArray[np.float32], width: int, around: int) -> list[int]
     for distance in range(2, reach + 1):
         np.maximum(others, bordered[reach - distance : reach - distance + count], out=others)
         np.maximum(others, bordered[reach + distance : reach + distance + count], out=others)
-    out = np.flatnonzero((sharpest > SHARPEST_BEND) & (sharpest > TIMES_SHARPER * others))
+    out = np.flatnonzero((sharpest > SHARPEST_BEND) & (sharpest > times_sharper * others))
     return [int(i * width + padded[i * width : (i + 1) * width].argmax()) for i in out]
 
 

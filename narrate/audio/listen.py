@@ -16,7 +16,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from narrate.audio import ffmpeg
-from narrate.audio.clicks import find_clicks
+from narrate.audio.clicks import TIMES_SHARPER_FINISHED, find_clicks
 from narrate.audio.mpeg import bit_rates
 from narrate.audio.tags import Mark, parse_marks
 from narrate.errors import OutputError
@@ -156,7 +156,7 @@ class _Part:
         start = self._samples - len(self._before)
         least = self._context if start else 0
         end = len(joined) - (0 if last else self._context)
-        for place in find_clicks(joined, self._rate_hz):
+        for place in find_clicks(joined, self._rate_hz, TIMES_SHARPER_FINISHED):
             if least <= place < end:
                 self._clicks.append((start + place) / self._rate_hz)
         self._before = joined[-2 * self._context :]

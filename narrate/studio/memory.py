@@ -12,6 +12,9 @@ __all__ = ["ALLOCATOR_ENVIRONMENT", "keep_memory_flat"]
 # has seen and keeps an arena a thread: a run of ten thousand takes then grows by a third.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _SMALL_BYTES = 128 * 1024
+# A take's buffers are up to some MB: mapped anew each time they cost a fifth of a preview run, in
+# page faults (docs/log.md).
+_TAKE_BYTES = 4 << 20
 
 ALLOCATOR_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
@@ -32,8 +35,8 @@ def keep_memory_flat() -> bool:
     return all(
         mallopt(name, value)
         for name, value in (
-            (_TRIM_THRESHOLD, _SMALL_BYTES),
-            (_MMAP_THRESHOLD, _SMALL_BYTES),
+            (_TRIM_THRESHOLD, _TAKE_BYTES),
+            (_MMAP_THRESHOLD, _TAKE_BYTES),
             (_ARENA_MAX, 1),
         )
     )
