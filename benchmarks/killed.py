@@ -16,8 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.speaking import start
-from narrate.bench.machine import environment
+from benchmarks.speaking import common, keep, start
 from narrate.bench.weights import make_checkpoint
 from narrate.config import Settings
 from narrate.store import Store
@@ -61,16 +60,13 @@ def killed_after(home: Path, model: Path, args: argparse.Namespace, takes: int) 
 def main() -> None:
     """Kill, go on, compare, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="1.7b", choices=["1.7b", "0.6b", "tiny"])
-    parser.add_argument("--model", type=Path, help="a checkpoint that is there already")
+    common(parser, ["1.7b", "0.6b", "tiny"])
     parser.add_argument("--backend", default="qwen")
     parser.add_argument("--chunks", type=int, default=400)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--pace", type=float, default=0.75, help="frames a character")
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for one run")
-    parser.add_argument("--commit", help="of the code, where git cannot tell")
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -96,9 +92,7 @@ def main() -> None:
         "last_run_s": round(last_s, 2),
     }
     print(json.dumps(result))
-    if args.json:
-        about = {**environment(args.commit), "asked": {k: str(v) for k, v in vars(args).items()}}
-        args.json.write_text(json.dumps({**about, **result}, indent=1) + "\n")
+    keep(args, result)
     sys.exit(1 if result["missing"] or result["damaged"] else 0)
 
 

@@ -15,8 +15,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks.speaking import start
-from narrate.bench.machine import environment
+from benchmarks.speaking import common, keep, start
 from narrate.bench.weights import make_checkpoint
 
 _WARM_CHUNKS = 64
@@ -33,7 +32,7 @@ def run(args: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
         for count in counts if number % 2 == 0 else counts[::-1]:
             runs[count].append(spoken(folder / f"home-{number}-{count}", model, args, count))
             print(count, json.dumps(runs[count][-1]), flush=True)
-            keep(args, rows_of(runs))
+            keep(args, {"rows": rows_of(runs)})
     return rows_of(runs)
 
 
@@ -78,18 +77,10 @@ def _middle(runs: list[dict[str, float]]) -> float:
     return statistics.median(one["middle_x_realtime"] or 0.0 for one in runs)
 
 
-def keep(args: argparse.Namespace, rows: list[dict[str, object]]) -> None:
-    """Write what is known so far."""
-    if args.json:
-        held = {**environment(args.commit), "asked": {k: str(v) for k, v in vars(args).items()}}
-        args.json.write_text(json.dumps({**held, "rows": rows}, indent=1) + "\n")
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="1.7b", choices=["1.7b", "0.6b", "tiny"])
-    parser.add_argument("--model", type=Path, help="a checkpoint that is there already")
+    common(parser, ["1.7b", "0.6b", "tiny"])
     parser.add_argument("--backend", default="qwen")
     parser.add_argument("--workers", default="1,2")
     parser.add_argument("--chunks", type=int, default=4000)
@@ -97,8 +88,6 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=0.75, help="frames a character")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds for one run")
-    parser.add_argument("--commit", help="of the code, where git cannot tell")
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = run(args, Path(folder))

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.engine import chunks, voice
-from narrate.bench.machine import environment
+from benchmarks.speaking import common, keep
 from narrate.bench.weights import make_checkpoint
 from narrate.engine.engine import Engine
 from narrate.engine.options import EngineOptions
@@ -75,13 +75,10 @@ def in_the_middle(folder: Path, args: argparse.Namespace) -> dict[str, object]:
 def main() -> None:
     """Print a JSON line a case, write all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="1.7b", choices=["1.7b", "0.6b"])
-    parser.add_argument("--model", type=Path, help="a checkpoint that is there already")
+    common(parser, ["1.7b", "0.6b"])
     parser.add_argument("--batch", type=int, default=768)
     parser.add_argument("--chunks", type=int, default=1000)
     parser.add_argument("--leave", default="8,16,32", help="GB, with commas between")
-    parser.add_argument("--commit", help="of the code, where git cannot tell")
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     if not torch.cuda.is_available():
         parser.error("there is no CUDA card here, so no memory of one to run short of")
@@ -92,10 +89,7 @@ def main() -> None:
         for case in (*cases, partial(in_the_middle, model, args)):
             rows.append(case())
             print(json.dumps(rows[-1]), flush=True)
-            if args.json:
-                asked = {"asked": {k: str(v) for k, v in vars(args).items()}}
-                held = {**environment(args.commit), **asked, "rows": rows}
-                args.json.write_text(json.dumps(held, indent=1) + "\n")
+            keep(args, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -16,10 +16,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from narrate import studio
+from narrate.bench.machine import environment
 from narrate.bench.texts import chapter
 from narrate.bench.voices import bench_voice
 from narrate.config import Job, Settings
@@ -43,6 +45,22 @@ def start(
         text=True,
         env={**os.environ, "NARRATE_HOME": str(home)},
     )
+
+
+def common(parser: argparse.ArgumentParser, sizes: Sequence[str]) -> None:
+    """Add the options that every script over such a process has."""
+    parser.add_argument("--size", default="1.7b", choices=sizes)
+    parser.add_argument("--model", type=Path, help="a checkpoint that is there already")
+    parser.add_argument("--commit", help="of the code, where git cannot tell")
+    parser.add_argument("--json", type=Path)
+
+
+def keep(args: argparse.Namespace, result: Mapping[str, object]) -> None:
+    """Write a result with the machine and what was asked for, where a file was named."""
+    if args.json:
+        asked = {"asked": {name: str(value) for name, value in vars(args).items()}}
+        held = {**environment(args.commit), **asked, **result}
+        args.json.write_text(json.dumps(held, indent=1) + "\n")
 
 
 def job_of(home: Path, args: argparse.Namespace) -> Job:

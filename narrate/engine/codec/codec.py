@@ -132,8 +132,7 @@ class Codec:
         held: list[torch.Tensor] = []
         size, kept = self._frames_to_hear, max(end - config.wave_reach - config.gap, 0)
         first = max(kept - config.transformer_reach, 0)
-        at = self.layout.grain * -(-config.gap // self.layout.grain)
-        span = Span(0, first, end, at, kept, size - (end - kept))
+        span = Span(0, first, end, self.layout.after(Run()), kept, size - (end - kept))
         with self._own_stream(), torch.inference_mode():
             self._latents.zero_()
             self._fill_run(Run(spans=[span]), [self._past_codes[first:]], held)

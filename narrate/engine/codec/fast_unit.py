@@ -24,9 +24,8 @@ _LEAST_PART = 16  # a product's shortest side
 
 
 @triton.jit
-def _bend(sums, bias, rate, gain, column, EXACT: tl.constexpr):
-    """A convolution's sums with its bias, after the snake."""
-    sums += tl.load(bias + column)[None]
+def _bend(sums, rate, gain, column, EXACT: tl.constexpr):
+    """A convolution's sums after the snake."""
     turn = sine(sums * tl.load(rate + column)[None], EXACT)
     return sums + tl.load(gain + column)[None] * (turn * turn)
 
@@ -48,8 +47,7 @@ def _finish(
     kind = bent.dtype.element_ty
     if KEEP:
         tl.store(raw + to, narrow(sums, kind), mask=mask)
-    turn = sine(sums * tl.load(rate + column)[None], EXACT)
-    sums += tl.load(gain + column)[None] * (turn * turn)
+    sums = _bend(sums, rate, gain, column, EXACT)
     tl.store(bent + to, narrow(sums * alive[:, None], kind), mask=mask)
 
 
@@ -75,8 +73,10 @@ def _unit_kernel(
         sums_1 = tl.dot(a, wide_1.load([tap * CHANNELS, first]).trans(), sums_1)
         sums_2 = tl.dot(a, wide_2.load([tap * CHANNELS + FIRST, first]).trans(), sums_2)
     kind = bent.dtype.element_ty
-    bent_1 = narrow(_bend(sums_1, wide_bias, rate, gain, left, EXACT), kind)
-    bent_2 = narrow(_bend(sums_2, wide_bias, rate, gain, right, EXACT), kind)
+    sums_1 += tl.load(wide_bias + left)[None]
+    sums_2 += tl.load(wide_bias + right)[None]
+    bent_1 = narrow(_bend(sums_1, rate, gain, left, EXACT), kind)
+    bent_2 = narrow(_bend(sums_2, rate, gain, right, EXACT), kind)
     inside = at < time
     alive = tl.load(live + at // steps_a_frame, mask=inside, other=0).to(tl.float32)
     sums_1 = tl.dot(bent_1, _part(point, left, left, CHANNELS).trans())

@@ -100,7 +100,7 @@ class Layout:
         """Places of its own past that a piece takes: none where the gap stands for them."""
         return 0 if piece.follows else min(piece.first, self.wave_reach)
 
-    def _after(self, run: Run) -> int:
+    def after(self, run: Run) -> int:
         """Where the next span of a run begins."""
         return -(-(run.used + self.gap) // self.grain) * self.grain
 
@@ -114,10 +114,10 @@ class Layout:
         kept = piece.first - before
         first = max(kept - self.transformer_reach, 0)
         length = piece.end - first
-        if not one.runs or self._after(one.runs[-1]) + length > self.run_frames:
+        if not one.runs or self.after(one.runs[-1]) + length > self.run_frames:
             one.runs.append(Run())
         run = one.runs[-1]
-        at = self._after(run)
+        at = self.after(run)
         run.spans.append(Span(piece.item, first, piece.end, at, kept, start))
         run.used = at + length
         one.cuts.append((piece, start + before))
