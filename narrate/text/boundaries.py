@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 __all__ = [
     "CLOSERS",
+    "END",
     "OPENERS",
     "STARTER",
     "after_closers",
@@ -23,7 +24,7 @@ __all__ = [
 CLOSERS = "\"'”’»›)]}」』】》〉）］｝"
 OPENERS = "“‘«‹„‚([{「『【《〈（［｛¿¡"
 _EAST_ENDS = "。！？｡"
-_END = re.compile(r"[.!?…‥؟۔।॥]+|[。！？｡]+")
+END = re.compile(r"[.!?…‥؟۔।॥]+|[。！？｡]+")
 _TRAIL = re.compile(rf"[{re.escape(CLOSERS)}]+")
 # French sets a space before »; the German » opens and touches the word after it.
 _SPACED_CLOSER = re.compile(r"\s[»›](?=[\s,;.)]|$)")
@@ -50,6 +51,9 @@ _ENDING_WORDS = "etc usw al co inc ltd bros a.m p.m т.д т.п др гг г"
 # These also end sentences; before a capital they do.
 _ENDING = _ABBREVIATIONS & set(_ENDING_WORDS.split())
 _TITLES = frozenset({"Mr", "Mrs", "Ms", "Dr", "Messrs", "Mme", "Mlle"})
+# Short for titles of men and women, and written like names.
+_LIKE_NAMES = frozenset({"Brig", "Reps", "Sens", "Mssrs", "Attys", "Hosp"})
+_LEAST_NAME = 4  # letters: what is shorter may be short for something
 _INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _UNSPACED = re.compile(r"(?<=[a-z]{2})[.!?](?=[A-Z][a-z])")  # "Tuesday.Mr. Smith"
 _STATE = re.compile(r"(?:[A-Z]\.){1,3}[A-Z]")
@@ -70,7 +74,7 @@ _ORDINAL_LANGUAGES = frozenset({"de", "da", "no", "nb", "cs", "fi", "hu", "pl", 
 
 def rule_boundaries(text: str, language: str) -> Iterator[int]:
     """The ends of all sentences but the last, by the rules alone."""
-    for found in _END.finditer(text):
+    for found in END.finditer(text):
         end = after_closers(text, found.end())
         if end < len(text) and is_boundary(text, end, language):
             yield end
@@ -116,10 +120,11 @@ def is_boundary(text: str, end: int, language: str) -> bool:
     return word is None or _word_may_end(word.group(), core, after, language, text, end)
 
 
-def is_plain_end(text: str, start: int, end: int) -> bool:
+def is_plain_end(text: str, start: int, end: int, language: str) -> bool:
     """Whether no splitter could differ about the mark at `start`, the next words being at `end`.
 
-    It stands behind a plain word, or behind a title as in "Mr. Bennet" which never ends a sentence.
+    It stands behind a plain word, or behind a title as in "Mr. Bennet" which never ends a sentence;
+    in English, which writes few words large, behind a name too.
     """
     if text[start] != ".":
         return True
@@ -127,7 +132,10 @@ def is_plain_end(text: str, start: int, end: int) -> bool:
     bare = "" if word is None else word.group()
     if bare in _TITLES:
         return text[end : end + 1].isupper()
-    return len(bare) > 1 and bare.isalpha() and bare.islower() and bare not in _ABBREVIATIONS
+    if len(bare) < 2 or not bare.isalpha() or bare.casefold() in _ABBREVIATIONS:
+        return False
+    name = language == "en" and len(bare) >= _LEAST_NAME and bare not in _LIKE_NAMES
+    return bare.islower() or (name and bare[1:].islower() and text[end : end + 1].isupper())
 
 
 def is_abbreviation(word: str) -> bool:

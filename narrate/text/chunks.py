@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from narrate.text.boundaries import CLOSERS, OPENERS, is_abbreviation
 from narrate.text.sentences import sentences
@@ -122,6 +123,7 @@ def _divided(text: str, spans: Sequence[tuple[int, int]], limits: Limits) -> lis
     start = spans[0][0]
     cuts = _cuts(text, spans, limits)
     costs, back = [0], [0]
+    prices = _prices(limits)
     places = [start, *(place for place, _ in cuts)]
     for index in range(1, len(places)):
         best, chosen = -1, index - 1
@@ -129,7 +131,9 @@ def _divided(text: str, spans: Sequence[tuple[int, int]], limits: Limits) -> lis
             length = places[index] - places[previous]
             if length > limits.max_chars and previous < index - 1:
                 break
-            cost = costs[previous] + _cost(length, limits)
+            cost = costs[previous] + (
+                prices[length] if length < len(prices) else _cost(length, limits)
+            )
             if best < 0 or cost < best:
                 best, chosen = cost, previous
         costs.append(best + int(cuts[index - 1][1]))
@@ -145,6 +149,12 @@ def _divided(text: str, spans: Sequence[tuple[int, int]], limits: Limits) -> lis
         result.append(_trimmed(text, start, place, cut))
         start = place
     return result
+
+
+@lru_cache(maxsize=8)
+def _prices(limits: Limits) -> Sequence[int]:
+    """The cost of each length up to the limit, which is asked for ten thousands of times."""
+    return tuple(_cost(length, limits) for length in range(limits.max_chars + 1))
 
 
 def _cost(length: int, limits: Limits) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from narrate.text.boundaries import STARTER, is_abbreviation
+from narrate.text.boundaries import STARTER, after_closers, is_abbreviation
 
 __all__ = ["item_boundaries", "pronoun_boundaries", "unspaced_boundaries"]
 
@@ -17,7 +17,11 @@ _TOUCHING = re.compile(r"(?<=[^\W_])[.!?](?=[A-Z][a-z]*\.?\s)")
 _WORD = re.compile(r"[^\W_]+$")
 _TOKEN = re.compile(r"\S*")
 _ADDRESS = re.compile(r"[@/\\:_()<>=]|www\.|\.[a-z]")
-_PRONOUN = re.compile(r"(?<=[a-z] I)\.")
+_PRONOUN = re.compile(r" I\.")
+_SAID = frozenset(
+    ["say", "says", "said", "thought", "cried", "asked", "replied", "answered", "shouted", "quoth"]
+)
+_NEW = re.compile(r"\s+[“‘\"'(«]*[A-Z]")
 _WINDOW = 60
 
 
@@ -59,10 +63,14 @@ def unspaced_boundaries(text: str) -> Iterator[int]:
 
 
 def pronoun_boundaries(text: str) -> Iterator[int]:
-    """Where "I" ends a sentence, and is no initial: "you and I. Have you met him?"."""
+    """Where "I" ends a sentence, and is no initial: "you and I. Have you met him?", "said I."."""
     for found in _PRONOUN.finditer(text):
-        if STARTER.match(text, found.end()):
-            yield found.end()
+        word = _WORD.search(text, max(0, found.start() - _WINDOW), found.start())
+        if word is None or not word.group().islower():
+            continue
+        end = after_closers(text, found.end())
+        if STARTER.match(text, end) or (word.group() in _SAID and _NEW.match(text, end)):
+            yield end
 
 
 def _token(text: str, place: int) -> str:

@@ -18,6 +18,7 @@ _DASHES = re.compile(r"--+")
 _CELL_END = re.compile(r"\s*\|\s*")
 # Not between letters or digits: 2*3 and snake_case mean something.
 _NAMED_ALOUD = re.compile(r"(?<!\S)[*~=^_|]+(?!\S)|(?<![\w*])[*_]+|[*_]++(?![^\W_])")
+_SIGNS = re.compile(r"[*~=^_|]")
 _TICK_QUOTE = re.compile(r"`+")
 
 
@@ -40,11 +41,14 @@ def spoken(text: str, reading: Reading, *, heading: bool = False) -> str:
     unless the next line goes on in small letters; a typed dash becomes the sign it stands for.
     """
     text = _in_words(text, reading, heading)
-    text = _LINE_END.sub(", ", text)
+    if "\n" in text:
+        text = _LINE_END.sub(", ", text)
     if "|" in text:
         text = _CELL_END.sub(", ", text.strip("| "))
     text = _DASHES.sub("—", text)
-    text = _NAMED_ALOUD.sub("", _TICK_QUOTE.sub("‘", text))
+    text = _TICK_QUOTE.sub("‘", text)
+    if _SIGNS.search(text):
+        text = _NAMED_ALOUD.sub("", text)
     return " ".join(text.split()) or "…"
 
 

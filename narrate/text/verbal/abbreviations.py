@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from narrate.text.verbal.claims import Group, Rule
 from narrate.text.verbal.nouns import COUNTED
@@ -71,11 +72,14 @@ _COUNT = re.compile(
 _PHRASE = re.compile(rf"(?<![\w.@])(?P<short>{_either(_PHRASES)})(?!\w)(?P<rest>\s*)")
 _SENTENCE_ENDS = re.compile(r"[”’\"')\]»]*(?:\s+[“‘\"'(«]?[A-Z]|\s*$)")
 
-_SHORT = re.compile(
-    r"(?:M(?:rs?|t|aj)|Prof|Rev|Capt|Col|Gen|Lt|Sgt|Gov|Sen|Hon|Cmdr|Supt|[DJS]r|St|No|Nos|nos?"
-    r"|pp?|[Vv]ols?|[Ff]igs?|Ch(?:ap)?|ch(?:ap)?|[Ss]ec|Art|ca?|[Aa]pprox|Eq|[EeIi]\.[ge]|viz|vs"
-    r"|[Cc]f|[Dd]ept|Esq|incl|etc|&c| al)\."
-)
+
+def _gate(words: Iterable[str]) -> re.Pattern[str]:
+    """Any of these words, found by its last stop: most stops stand behind none of them."""
+    by_length: dict[int, list[str]] = {}
+    for word in words:
+        by_length.setdefault(len(word), []).append(re.escape(word))
+    behind = "|".join(f"(?<={'|'.join(same)})" for same in by_length.values())
+    return re.compile(rf"\.(?:{behind})")
 
 
 def _title(found: re.Match[str]) -> str | None:
@@ -115,7 +119,7 @@ def _phrase(found: re.Match[str]) -> str | None:
 
 
 ABBREVIATIONS = Group(
-    _SHORT,
+    _gate(("Dr.", "St.", *_TITLES, *_COUNTED, *_PHRASES)),
     (
         Rule(_COUNT, _count),
         Rule(_TITLE, _title),

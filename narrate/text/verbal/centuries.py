@@ -11,7 +11,7 @@ from narrate.text.verbal.numerals import cardinal, ordinal, roman
 
 __all__ = ["CENTURIES"]
 
-_GATE = re.compile(r"[Cc]entur|[Ss]i[eè]cle|[Ss]iglo|[Ss]ecolo|[Ss]éculo")
+_GATE = re.compile(r"[XVI][XVIeèᵉ]")
 _MOST = 30
 _LEAST_COUNTED = 11  # up to the tenth, Spanish and Portuguese say ordinals as often
 
