@@ -67,11 +67,10 @@ class Claims:
                     free.setdefault(row.take_key, Claimed(*row))
                 if not free:
                     return []
-                insert = self.database.insert(ClaimRow).values(
-                    [{"take_key": key, "worker_id": lease.worker_id} for key in sorted(free)]
-                )
-                claim = insert.on_conflict_do_nothing(index_elements=["take_key"])
-                won = set(session.scalars(claim.returning(ClaimRow.take_key)))
+                claim = self.database.insert(ClaimRow).returning(ClaimRow.take_key)
+                claim = claim.on_conflict_do_nothing(index_elements=["take_key"])
+                claims = [{"take_key": key, "worker_id": lease.worker_id} for key in sorted(free)]
+                won = set(session.scalars(claim, claims))
                 # Between our look and our claim another may have claimed, spoken and stored it.
                 done = set(session.scalars(select(TakeRow.key).where(TakeRow.key.in_(won))))
                 session.execute(delete(ClaimRow).where(ClaimRow.take_key.in_(done)))

@@ -47,7 +47,8 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and end the threads that write."""
+        self.takes.close()
         self.database.close()
 
     # -- books ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from sqlalchemy import Double, Row, cast, delete, select, update
 
@@ -34,6 +34,7 @@ _TEMPORARY = ".part"
 _ABANDONED_AFTER_S = 3600
 
 
+_TAKE = select(TakeRow.__table__)
 _Item = TypeVar("_Item")
 
 
@@ -73,6 +74,11 @@ class Takes:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.folder = folder
+        self.disk = ThreadPoolExecutor(_SYNCS, "disk")
+
+    def close(self) -> None:
+        """End the threads that write."""
+        self.disk.shutdown()
 
     def add(self, takes: Sequence[NewTake]) -> list[Take]:
         """Store recordings, all of them or none of the rows; returns them as they lie on disk.
@@ -82,24 +88,31 @@ class Takes:
         """
         if not takes:
             return []
-        # A disk syncs many files together in little more than the time of one.
-        with self.database.failures(), ThreadPoolExecutor(_SYNCS) as pool:
-            values = sorted(pool.map(self._file, takes), key=lambda row: str(row["key"]))
-            list(pool.map(sync_folder, {self._path(row).parent for row in values}))
-        keys = [row["key"] for row in values]
-        insert = self.database.insert(TakeRow).values(values)
-        with self.database.session() as session:
-            session.execute(insert.on_conflict_do_nothing(index_elements=["key"]))
-            query = select(TakeRow).where(TakeRow.key.in_(keys))
-            stored = {row.key: self._take(row) for row in session.scalars(query)}
         with self.database.failures():
-            for row in values:
-                path = self._path(row)
-                if row["key"] in stored and stored[str(row["key"])].audio_path != path:
-                    path.unlink(missing_ok=True)  # another process was first
+            rows = {str(row["key"]): row for row in self._files(takes)}
+        insert = self.database.insert(TakeRow).on_conflict_do_nothing(index_elements=["key"])
+        in_order = [rows[key] for key in sorted(rows)]  # two that store the same cannot deadlock
+        with self.database.session() as session:
+            ours = set(session.scalars(insert.returning(TakeRow.key), in_order))
+            theirs = _TAKE.where(TakeRow.key.in_(rows.keys() - ours))
+            stored = {key: self._take(rows[key]) for key in ours}
+            stored |= {row.key: self._take(row._asdict()) for row in session.execute(theirs)}
+        with self.database.failures():
+            for key in stored.keys() - ours:  # another process was first
+                if self._path(rows[key]) != stored[key].audio_path:
+                    self._path(rows[key]).unlink(missing_ok=True)
         return [stored[take.take_key] for take in takes if take.take_key in stored]
 
-    def _file(self, take: NewTake) -> dict[str, object]:
+    def _files(self, takes: Sequence[NewTake]) -> list[dict[str, Any]]:
+        """Write the files of takes; returns their rows when all of them are safe.
+
+        A disk syncs many files together in little more than the time of one.
+        """
+        rows = list(self.disk.map(self._file, takes))
+        list(self.disk.map(sync_folder, {self._path(row).parent for row in rows}))
+        return rows
+
+    def _file(self, take: NewTake) -> dict[str, Any]:
         """Write a take's file; returns its row.
 
         The name holds what was said and what came of it: two processes that speak the same take
@@ -107,7 +120,7 @@ class Takes:
         """
         sha256 = hashlib.sha256(take.audio).hexdigest()
         name = f"{take.take_key[:2]}/{take.take_key}-{sha256[:_OF_CONTENT]}.flac"
-        stat = self._write(self.folder / name, take.audio).stat()
+        stat = self._write(self.folder / name, take.audio)
         return {
             "key": take.take_key,
             "path": name,
@@ -123,30 +136,38 @@ class Takes:
             "created_at": time.time(),
         }
 
-    def _path(self, row: Mapping[str, object]) -> Path:
+    def _path(self, row: Mapping[str, Any]) -> Path:
         return self.folder / str(row["path"])
 
-    def _write(self, path: Path, audio: bytes) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def _write(self, path: Path, audio: bytes) -> os.stat_result:
         temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_TEMPORARY}")
         try:
-            with temporary.open("xb") as file:
+            with self._opened(temporary) as file:
                 file.write(audio)
                 file.flush()
                 os.fsync(file.fileno())
+                stat = os.fstat(file.fileno())
             temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        return path
+        return stat
+
+    def _opened(self, temporary: Path) -> BinaryIO:
+        try:
+            return temporary.open("xb")
+        except FileNotFoundError:
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            sync_folder(temporary.parent.parent)
+            return temporary.open("xb")
 
     def get(self, keys: Iterable[str]) -> dict[str, Take]:
         """Return the takes that have a row, by key; whether their files are sound is not asked."""
         found: dict[str, Take] = {}
         with self.database.reading() as session:
             for some in in_batches(dict.fromkeys(keys)):
-                query = select(TakeRow).where(TakeRow.key.in_(some))
-                found.update((row.key, self._take(row)) for row in session.scalars(query))
+                rows = session.execute(_TAKE.where(TakeRow.key.in_(some)))
+                found.update((row.key, self._take(row._asdict())) for row in rows)
         return found
 
     def sha256s(self, keys: Iterable[str]) -> dict[str, str]:
@@ -250,18 +271,9 @@ class Takes:
             for path in unused.files:
                 path.unlink(missing_ok=True)
 
-    def _take(self, row: TakeRow) -> Take:
-        return Take(
-            row.key,
-            self.folder / row.path,
-            row.sha256,
-            row.samples,
-            row.rate_hz,
-            row.seed,
-            row.attempt,
-            row.checks,
-            row.fault,
-        )
+    def _take(self, row: Mapping[str, Any]) -> Take:
+        told = ("sha256", "samples", "rate_hz", "seed", "attempt", "checks", "fault")
+        return Take(row["key"], self._path(row), *(row[name] for name in told))
 
 
 def _fault(row: Row[Any], path: Path, thorough: bool) -> str | None:
