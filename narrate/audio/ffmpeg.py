@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +25,19 @@ from narrate.audio.wav import output_error
 from narrate.audio.whole import appearing
 from narrate.errors import NarrateError, OutputError
 
-__all__ = ["INSTALL", "decode", "describe", "encode", "encoders", "loudness", "program", "require"]
+__all__ = [
+    "INSTALL",
+    "Stream",
+    "convert",
+    "decode",
+    "describe",
+    "encoders",
+    "loudness",
+    "packets",
+    "pcm",
+    "program",
+    "require",
+]
 
 INSTALL = (
     "install ffmpeg (such as `apt install ffmpeg`) or `pip install imageio-ffmpeg`; "
@@ -79,27 +92,40 @@ def describe(path: Path) -> tuple[str, str]:
     return done.stderr.decode(errors="replace"), done.stdout.decode(errors="replace")
 
 
-def encode(
-    blocks: Iterable[NDArray[np.int16]] | None,
-    rate_hz: int,
-    inputs: Sequence[Path],
-    options: Sequence[str],
-    out: Path,
-) -> None:
-    """Make `out` from mono blocks at `rate_hz`, or, where that is None, from `inputs` alone.
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a program is fed through a pipe: the options that describe it, and its bytes."""
 
-    The blocks are input 0, then come `inputs`; `options` say the rest, the container included. The
-    file grows as `<name>.part` and appears under its name when it is whole and on the disk.
+    options: tuple[str, ...]
+    chunks: Iterable[bytes | memoryview]
+
+
+def pcm(blocks: Iterable[NDArray[Any]], rate_hz: int, dtype: str = "<i2") -> Stream:
+    """Feed mono samples, int16 or, as `<f4`, float32."""
+    kind = {"<i2": "s16le", "<f4": "f32le"}[dtype]
+    options = ("-f", kind, "-ar", str(rate_hz), "-ac", "1", "-i", "pipe:0")
+    return Stream(options, (np.ascontiguousarray(block, dtype=dtype).data for block in blocks))
+
+
+def packets(chunks: Iterable[bytes]) -> Stream:
+    """Feed AAC that is encoded already, each packet behind its ADTS header."""
+    return Stream(("-f", "aac", "-i", "pipe:0"), chunks)
+
+
+def convert(
+    stream: Stream | None, inputs: Sequence[Path], options: Sequence[str], out: Path
+) -> None:
+    """Make `out` from a stream, input 0 where there is one, and from `inputs`.
+
+    `options` say the rest, the container included. The file grows as `<name>.part` and appears
+    under its name when it is whole and on the disk.
     """
     command = [require(f"writing {out.name}"), *_QUIET, "-y"]
-    if blocks is None:
-        command += ["-nostdin"]
-    else:
-        command += ["-f", "s16le", "-ar", str(rate_hz), "-ac", "1", "-i", "pipe:0"]
+    command += stream.options if stream else ["-nostdin"]
     for path in inputs:
         command += ["-i", _name(path)]
     with appearing(out) as beside:
-        failed, said = _feed([*command, *options, _name(beside)], blocks)
+        failed, said = _feed([*command, *options, _name(beside)], stream)
         if failed:
             raise _failure(said, out)
 
@@ -137,9 +163,9 @@ def decode(path: Path, rate_hz: int) -> Iterator[NDArray[np.float32]]:
 
 def loudness(blocks: Iterable[NDArray[np.float32]], rate_hz: int) -> float:
     """Measure the integrated loudness of mono samples in LUFS (EBU R 128, by its ebur128)."""
-    command = [require("measuring loudness"), "-hide_banner", "-nostats", "-f", "f32le"]
-    command += ["-ar", str(rate_hz), "-ac", "1", "-i", "pipe:0", "-af", "ebur128=framelog=verbose"]
-    failed, words = _feed([*command, "-f", "null", "-"], blocks, "<f4")
+    stream = pcm(blocks, rate_hz, "<f4")
+    command = [require("measuring loudness"), "-hide_banner", "-nostats", *stream.options]
+    failed, words = _feed([*command, "-af", "ebur128=framelog=verbose", "-f", "null", "-"], stream)
     found = re.findall(r"I:\s+(-?[\d.]+|-inf) LUFS", words)
     if failed or not found:
         raise OutputError(f"ffmpeg measured no loudness: {words}", remedy=INSTALL)
@@ -157,18 +183,15 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
         ) from error
 
 
-def _feed(
-    command: Sequence[str],
-    blocks: Iterable[NDArray[Any]] | None,
-    dtype: str = "<i2",
-) -> tuple[bool, str]:
-    """Run a command on the blocks; returns whether it failed, and what it said."""
-    stdin = subprocess.DEVNULL if blocks is None else subprocess.PIPE
+def _feed(command: Sequence[str], stream: Stream | None) -> tuple[bool, str]:
+    """Run a command on a stream; returns whether it failed, and what it said."""
+    stdin = subprocess.PIPE if stream else subprocess.DEVNULL
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=said)
         try:
-            with contextlib.suppress(BrokenPipeError):  # it has given up, and says why
-                _pour(() if blocks is None else blocks, process.stdin, dtype)
+            if stream and process.stdin:
+                with contextlib.suppress(BrokenPipeError):  # it has given up, and says why
+                    _pour(stream.chunks, process.stdin)
             process.wait()
         finally:
             process.kill()
@@ -180,12 +203,10 @@ def _feed(
         return bool(process.returncode) or lost, words or f"exit code {process.returncode}"
 
 
-def _pour(blocks: Iterable[NDArray[Any]], pipe: IO[bytes] | None, dtype: str) -> None:
-    if pipe is None:
-        return
+def _pour(chunks: Iterable[bytes | memoryview], pipe: IO[bytes]) -> None:
     try:
-        for block in blocks:
-            pipe.write(np.ascontiguousarray(block, dtype=dtype).data)
+        for chunk in chunks:
+            pipe.write(chunk)
     finally:
         pipe.close()
 

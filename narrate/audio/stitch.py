@@ -253,20 +253,30 @@ def join_book(
 
 
 def read_chapter(
-    path: Path, rate_hz: int, stop: Callable[[], bool] | None = None
+    path: Path,
+    rate_hz: int,
+    stop: Callable[[], bool] | None = None,
+    *,
+    first: int = 0,
+    last: int | None = None,
 ) -> Iterator[NDArray[np.int16]]:
-    """Yield the samples of a chapter's file; `StorageError` where it is not whole, 16-bit mono."""
-    samples = 0
+    """Yield the samples of a chapter's file, from `first` up to `last`, by default all.
+
+    `StorageError` where it is not whole, 16-bit mono.
+    """
     with _open_chapter(path) as file:
         if file.samplerate != rate_hz:
             raise _unusable(path, f"{file.samplerate} Hz, not {rate_hz}")
-        for block in _blocks(file):
+        left = (file.frames if last is None else last) - first
+        file.seek(min(first, file.frames))
+        while left > 0:
             if stop is not None and stop():
                 raise StoppedError("stopped while a chapter was read", where=str(path))
-            samples += len(block)
+            block = file.read(min(left, _JOIN_BLOCK_SAMPLES), dtype="int16")
+            if not len(block):
+                raise _unusable(path, "it ends early")
+            left -= len(block)
             yield block
-        if samples != file.frames:
-            raise _unusable(path, "it ends early")
 
 
 def _open_chapter(path: Path) -> soundfile.SoundFile:
@@ -278,11 +288,6 @@ def _open_chapter(path: Path) -> soundfile.SoundFile:
         file.close()
         raise _unusable(path, f"{file.channels} channels, {file.subtype}")
     return file
-
-
-def _blocks(file: soundfile.SoundFile) -> Iterator[NDArray[np.int16]]:
-    while len(block := file.read(_JOIN_BLOCK_SAMPLES, dtype="int16")):
-        yield block
 
 
 def _unusable(path: Path, reason: str) -> StorageError:

@@ -7,6 +7,7 @@ copied; where it comes from the same chapters, nothing is done.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,8 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrate.audio import ffmpeg
-from narrate.audio.encode import ENCODE_VERSION, FORMATS, Labels, check_encoders, encode, relabel
+from narrate.audio.encode import (
+    ENCODE_VERSION,
+    FORMATS,
+    Labels,
+    check_encoders,
+    encode,
+    encode_piece,
+    join_pieces,
+    relabel,
+)
 from narrate.audio.mastering import MASTERS
+from narrate.audio.pieces import Piece, pieces_of
 from narrate.audio.stitch import read_chapter
 from narrate.audio.tags import Mark, tags_of
 from narrate.config import Job
@@ -113,7 +124,7 @@ def make(store: Store, book_id: str, edition: Edition, stop: Stop | None = None)
     if known and known.inputs.startswith(edition.sound) and edition.form != "flac":
         relabel(edition.form, known.path, edition.path, edition.labels)
     else:
-        encode(edition.form, _blocks(edition, stop), rate_hz, edition.path, edition.labels)
+        _encode(edition, stop)
     old = store.drop_output(book_id, edition.kind, edition.number)
     if old and old != edition.path:
         old.unlink(missing_ok=True)
@@ -127,7 +138,7 @@ def make(store: Store, book_id: str, edition: Edition, stop: Stop | None = None)
 def make_all(
     store: Store, book_id: str, wanted: Iterable[Edition], stop: Stop | None = None
 ) -> None:
-    """Make what is missing, two files at a time; the first failure ends it."""
+    """Make what is missing, as many files at a time as there are cores; a failure ends it."""
     abreast([partial(make, store, book_id, edition) for edition in wanted], stop)
 
 
@@ -237,15 +248,40 @@ def _spans(chapter: Output, longest_s: float) -> list[tuple[int, int]]:
         count += 1
 
 
-def _blocks(edition: Edition, stop: Stop | None) -> Iterator[NDArray[np.int16]]:
-    first, last = edition.span or (0, edition.samples)
+def _blocks(
+    edition: Edition, stop: Stop | None, first: int = 0, last: int | None = None
+) -> Iterator[NDArray[np.int16]]:
+    """The samples of an edition, or those from `first` up to `last`."""
+    offset, _ = edition.span or (0, 0)
+    first, last = offset + first, offset + (edition.samples if last is None else last)
     at = 0
     for chapter in edition.chapters:
-        for block in read_chapter(chapter.path, chapter.rate_hz, stop):
-            piece = block[max(0, first - at) : max(0, last - at)]
-            at += len(block)
-            if len(piece):
-                yield piece
+        start, end = max(0, first - at), min(chapter.samples, last - at)
+        if start < end:
+            yield from read_chapter(chapter.path, chapter.rate_hz, stop, first=start, last=end)
+        at += chapter.samples
+
+
+def _encode(edition: Edition, stop: Stop | None) -> None:
+    """Encode a file, on all cores where its format can be put together from pieces."""
+    form, rate_hz = FORMATS[edition.form], edition.chapters[0].rate_hz
+    pieces = pieces_of(edition.samples) if form.in_pieces and rate_hz == form.rate_hz else []
+    if len(pieces) < 2:
+        encode(edition.form, _blocks(edition, stop), rate_hz, edition.path, edition.labels)
+        return
+    beside = edition.path.with_name(f"{edition.path.name}.pieces")
+    paths = [beside / f"{number:05}.aac" for number in range(len(pieces))]
+
+    def encode_one(piece: Piece, path: Path, stop: Stop) -> None:
+        blocks = _blocks(edition, stop, piece.start, piece.end)
+        encode_piece(edition.form, blocks, rate_hz, path)
+
+    shutil.rmtree(beside, ignore_errors=True)  # of a run that was killed
+    try:
+        abreast([partial(encode_one, *one) for one in zip(pieces, paths, strict=True)], stop)
+        join_pieces(edition.form, pieces, paths, edition.path, edition.labels)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _label_values(labels: Labels) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from narrate import studio
 from narrate.audio import ffmpeg
+from narrate.audio.pieces import pieces_of
 from narrate.audio.tags import parse_marks
 from narrate.config import Job
 from narrate.errors import OutputError, UsageError
@@ -102,6 +104,18 @@ def test_a_file_of_the_user_s_under_an_old_name_is_not_removed(
     story.write_text(STORY.replace("The lamp", "The lantern"))
     run(store, replace(job, format="wav"))
     assert own.read_bytes() == b"put here by hand"
+
+
+def test_an_m4b_in_pieces_is_as_exact_as_one_of_one_piece(
+    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = run(store, job).folder / "lighthouse.m4b.pieces"
+    killed.mkdir()
+    (killed / "00000.aac").write_bytes(b"left by a run that was killed")
+    monkeypatch.setattr("narrate.studio.editions.pieces_of", partial(pieces_of, packets=200))
+    delivered = studio.checked(run(store, replace(job, format="m4b")))
+    assert delivered.findings == () and delivered.audio_s > 3 * 200 * 1024 / 44_100
+    assert [path.name for path in delivered.folder.glob("*.m4b*")] == ["lighthouse.m4b"]
 
 
 def chapter_of(store: Store, book_id: str, seconds: float, pauses: int) -> Output:

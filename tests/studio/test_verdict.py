@@ -135,7 +135,7 @@ def test_a_file_of_48_khz_and_one_of_a_varying_bit_rate_are_found(book: Path) ->
         ("02-the-boat", ["-q:a", "2"]),
     ):
         options = ["-map", "0:a", "-c:a", "libmp3lame", *options, "-f", "mp3"]
-        ffmpeg.encode(None, 0, [source], options, book / f"mp3/{target}.mp3")
+        ffmpeg.convert(None, [source], options, book / f"mp3/{target}.mp3")
     found = faults(book)
     assert any("01-the-lamp.mp3: 48000 Hz, not 44100" in one for one in found)
     assert any("02-the-boat.mp3: no constant bit rate" in one for one in found)
