@@ -36,7 +36,7 @@ from narrate.errors import NarrateError, StorageError
 
 __all__ = ["HEAD", "Database"]
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration; a test holds it equal to the last file under `migrations/versions`."""
 
 BUSY_TIMEOUT_S = 60

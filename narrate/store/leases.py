@@ -1,7 +1,7 @@
 """Who works on a book: each process has a row that a heartbeat keeps alive, and one of them leads.
 
 The leader plans, stitches and delivers; the others speak beside it. A process that died loses its
-row, and with it the lead and all it had claimed, once the row has expired; on the same host at
+row, and with it the lead and all it had claimed, once the row has expired; on the same machine at
 once, so that a run after `kill -9` need not wait. Time is the database's: hosts may disagree.
 """
 
@@ -15,12 +15,12 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import psutil
 from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from narrate.errors import BusyError, StorageError
 from narrate.store.database import Database
+from narrate.store.processes import has_ended, machine, start_of
 from narrate.store.records import Worker
 from narrate.store.schema import ChunkRow, ClaimRow, LeaseRow, WorkerRow
 
@@ -149,8 +149,9 @@ class Leases:
             "id": lease.worker_id,
             "book_id": lease.book_id,
             "host": socket.gethostname(),
+            "machine": machine(),
             "pid": os.getpid(),
-            "started": psutil.Process().create_time(),
+            "started": start_of(os.getpid()),
             "expires_at": self.database.now + LEASE_S,
         }
         insert = self.database.insert(WorkerRow).values(values)
@@ -211,6 +212,7 @@ class Leases:
 _COLUMNS = (
     WorkerRow.id,
     WorkerRow.host,
+    WorkerRow.machine,
     WorkerRow.pid,
     WorkerRow.started,
     WorkerRow.expires_at,
@@ -218,14 +220,4 @@ _COLUMNS = (
 
 
 def _is_gone(row: Row[Any]) -> bool:
-    if row.expired:
-        return True
-    if row.host != socket.gethostname():
-        return False
-    try:
-        # A process number comes back after a restart: the start time tells them apart.
-        return bool(abs(psutil.Process(row.pid).create_time() - row.started) > 1.0)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False
+    return bool(row.expired) or has_ended(row.machine, row.pid, row.started)

@@ -164,6 +164,7 @@ class WorkerRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     book_id: Mapped[str] = mapped_column(index=True)
     host: Mapped[str]
+    machine: Mapped[str] = mapped_column(default="")
     pid: Mapped[int]
     started: Mapped[float]
     expires_at: Mapped[float]

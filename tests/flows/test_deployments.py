@@ -110,7 +110,8 @@ class Service:
         ]:
             with log.open("wb") as file:
                 self.running[line] = subprocess.Popen(
-                    words,
+                    # Tests started by a script's `&` ignore Ctrl-C, and so would a worker's run.
+                    ["env", "--default-signal=INT", *words],
                     env=environment,
                     cwd=self.clone,
                     stdin=subprocess.DEVNULL,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from narrate.errors import BusyError
+from narrate.store import processes
 from narrate.store.schema import LeaseRow, WorkerRow
 
 from .conftest import OpenStore
@@ -94,6 +97,29 @@ def test_a_lease_of_another_host_holds_until_it_expires(open_store: OpenStore) -
         elsewhere(-1)
         with store.leases.hold("book"):
             assert store.leases.holder("book") != "process 1 on elsewhere"
+
+
+def test_a_living_run_on_a_machine_of_the_same_name_is_not_taken_for_dead(
+    open_store: OpenStore,
+) -> None:
+    nobody = {"pid": 4_194_304, "started": 1.0}  # no process here has that number
+    row = {"id": "x", "book_id": "book", "host": socket.gethostname(), **nobody}
+    with open_store() as store:
+        for machine, is_alive in (("another boot", True), (processes.machine(), False)):
+            with store.database.session() as session:
+                session.merge(WorkerRow(machine=machine, expires_at=time.time() + 60, **row))
+                session.flush()
+                session.merge(LeaseRow(book_id="book", worker_id="x"))
+            assert bool(store.leases.holder("book")) is is_alive
+
+
+def test_a_run_that_was_killed_and_not_yet_waited_for_has_ended(
+    open_store: OpenStore, other_run
+) -> None:
+    other_run.kill()
+    os.waitid(os.P_PID, other_run.pid, os.WEXITED | os.WNOWAIT)  # now it is a zombie
+    with open_store() as store:
+        assert store.leases.holder("book") is None
 
 
 def test_of_many_that_start_at_once_one_leads(environment: dict[str, str]) -> None:
