@@ -37,6 +37,7 @@ from narrate.engine.options import EngineOptions
 from narrate.engine.sampler import SamplingOptions
 from narrate.engine.tokens import TextIds
 from narrate.store import NewTake, Store
+from narrate.studio.memory import keep_memory_flat
 from narrate.studio.recorder import ENCODERS, QUEUE_TAKES, Recorder
 
 
@@ -145,6 +146,7 @@ def speak(engine: Engine, book: list[Utterance], encoders: int) -> dict[str, obj
 
 def run(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """One row a batch size and pass."""
+    keep_memory_flat()  # as every run of the product
     folder = Path(tempfile.mkdtemp())
     model: Model | None = None
     if args.size == "tiny":

@@ -26,7 +26,8 @@ from triton.runtime.errors import OutOfResources
 from benchmarks.timing import CARD, Record, distance, microseconds, normal, write
 from narrate.bench.weights.configs import speech_tokenizer_config
 from narrate.engine.codec import Codec, codec, fast_wave, read_codec_config
-from narrate.engine.codec.layers import Conv, Grade, Snake
+from narrate.engine.codec.layers import FP32 as FULL
+from narrate.engine.codec.layers import GELU, Conv, Grade, Snake, parted
 from narrate.engine.codec.wave import plain_conv
 from narrate.engine.codec.weights import codec_tensors
 
@@ -36,7 +37,7 @@ FP32, FP16, BF16 = torch.float32, torch.float16, torch.bfloat16
 
 
 class Case(NamedTuple):
-    """A convolution: taps, dilation, steps, channels, times a frame, and its epilogue."""
+    """A convolution: taps, dilation, steps, channels, times a frame, grades, and its epilogue."""
 
     taps: int
     dilation: int
@@ -44,31 +45,35 @@ class Case(NamedTuple):
     wide: int
     out: int
     rate: int
-    dtype: torch.dtype
+    reads: Grade
+    gives: Grade
     after: str
 
 
+HALF, PAIRS, EARLY = (Grade(FP16, parts) for parts in (1, codec.PARTS_OF_LEVEL_1, 3))
 CASES = {
-    "transformer qkv": Case(1, 1, 1, 512, 3072, 3, FP32, ""),
-    "transformer down": Case(1, 1, 1, 1024, 512, 3, FP32, "add"),
-    "upsampling": Case(1, 1, 2, 1024, 1024, 2, FP32, "live"),
-    "widen": Case(1, 1, 1, 1024, 4096, 4, FP32, ""),
-    "narrow": Case(1, 1, 1, 4096, 1024, 4, FP32, "add live"),
-    "first": Case(7, 1, 1, 3 * 1024, 1536, 4, FP16, "snake live"),
+    "transformer qkv": Case(1, 1, 1, 512, 3072, 3, EARLY, FULL, ""),
+    "transformer down": Case(1, 1, 1, 1024, 512, 3, EARLY, FULL, "add"),
+    "upsampling": Case(1, 1, 2, 1024, 1024, 2, EARLY, FULL, "live"),
+    "widen": Case(1, 1, 1, 1024, 4096, 4, EARLY, EARLY, "gelu"),
+    "narrow": Case(1, 1, 1, 4096, 1024, 4, EARLY, EARLY, "add live"),
+    "first": Case(7, 1, 1, 1024, 1536, 4, EARLY, PAIRS, "snake live"),
 }
 for _width, _step, _rate in ((768, 8, 4), (384, 5, 32), (192, 4, 160), (96, 3, 640)):
+    _reads = PAIRS if _width == 768 else HALF
     CASES |= {
         f"up {_width}": Case(
-            2, 1, _step, 2 * _width, _width, _rate, FP16, "snake live keep"
+            2, 1, _step, 2 * _width, _width, _rate, _reads, _reads, "snake live keep"
         ),
-        f"wide {_width}": Case(7, 3, 1, _width, _width, _rate * _step, FP16, "snake"),
+        f"wide {_width}": Case(
+            7, 3, 1, _width, _width, _rate * _step, _reads, _reads, "snake"
+        ),
         f"point {_width}": Case(
-            1, 1, 1, _width, _width, _rate * _step, FP16, "add snake live keep"
+            1, 1, 1, _width, _width, _rate * _step, _reads, _reads, "add snake live keep"
         ),
     }  # fmt: skip
 
 TILES = {
-    "fp32": [(128, 64, 32, 8, 3), (128, 128, 32, 8, 3), (64, 64, 32, 4, 3), (128, 64, 32, 4, 3)],
     "thin": [
         (128, 128, 32, 8, 4),
         (128, 128, 32, 4, 4),
@@ -91,24 +96,28 @@ TILES = {
 def tiles_of(case: Case) -> list[fast_wave.Tile]:
     """The tiles to try."""
     thin = case.out == 96 and case.taps != 2
-    kind = "fp32" if case.dtype == FP32 else "thin" if thin else "fp16"
-    return [fast_wave.Tile(*tile) for tile in TILES[kind]]
+    return [fast_wave.Tile(*tile) for tile in TILES["thin" if thin else "fp16"]]
 
 
 def compute_of(case: Case, frames: int) -> tuple[Callable[[], object], Callable[[], object]]:
     """The convolution on random numbers, in Triton and in plain torch."""
-    taps, dilation, steps, wide, out, rate, dtype, after = case
-    weight = normal(taps, steps * out, wide, scale=(taps * wide) ** -0.5, dtype=dtype)
-    kept = Grade(FP16 if taps == 7 else dtype)
-    conv = Conv(weight, normal(steps * out, dtype=FP32), dilation, steps, kept)
+    taps, dilation, steps, wide, out, rate, reads, gives, after = case
+    weight = normal(taps, steps * out, wide, scale=(taps * wide) ** -0.5, dtype=FP32)
+    scale = torch.ones(steps * out, device=CARD) if reads.parts == 3 else None
+    weight = parted(weight, reads, weights=True).contiguous()
+    bias = normal(steps * out, dtype=FP32)
+    conv = Conv(weight, bias, dilation, steps, gives, reads, scale)
+    added = FP32 if reads == EARLY else gives.dtype
     given: dict[str, Any] = {
         "live": torch.ones(frames, device=CARD, dtype=torch.int32) if "live" in after else None,
-        "add": normal(frames * rate * steps, out, dtype=dtype) if "add" in after else None,
-        "keep": "snake" not in after or "keep" in after,
+        "add": normal(frames * rate * steps, out, dtype=added) if "add" in after else None,
+        "keep": after in ("", "add") or "keep" in after,
     }
     if "snake" in after:
-        given["snake"] = Snake(*(normal(out, dtype=FP32, scale=0.1).exp() for _ in range(2)))
-    x = normal(frames * rate, wide, dtype=dtype)
+        given["bend"] = Snake(*(normal(out, dtype=FP32, scale=0.1).exp() for _ in range(2)))
+    if "gelu" in after:
+        given["bend"] = GELU
+    x = parted(normal(frames * rate, wide, dtype=FP32), reads)
     return partial(fast_wave.conv, x, conv, **given), partial(plain_conv, x, conv, **given)
 
 
@@ -135,7 +144,8 @@ def one_case(name: str, case: Case) -> Record:
     ours, plain = compute_of(case, 64)
     wanted = plain()[1]  # type: ignore[index]
     large, _ = compute_of(case, TILE_FRAMES)
-    flops = 2 * case.taps * case.wide * case.out * case.steps * case.rate * TILE_FRAMES
+    channels = case.wide * case.reads.parts * case.out * case.steps
+    flops = 2 * case.taps * channels * case.rate * TILE_FRAMES
     times: dict[str, float] = {}
     far = 0.0
     for tile in tiles_of(case):

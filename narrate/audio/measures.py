@@ -18,7 +18,9 @@ BANDS_HZ = (100, 200, 400, 800, 1_600, 3_200, 6_400)
 CLIPPED_LEVEL = 0.999
 
 _FRAME_S = 0.04
-_BLOCK_FRAMES = 128  # fewer steps let more threads work; longer ones leave the cache
+# Ten seconds. Each step over an array gives Python's lock away and asks for it again, so a take
+# is looked at in few long steps rather than in many that fit the nearest cache (docs/log.md).
+_BLOCK_FRAMES = 256
 _QUIET_DB = 40.0  # below a take's loud frames, their 90th percentile: a pause, or breath
 _LEAST_LOUD_DB = 20.0  # below the loudest frame: where a take is nearly all silence
 _NO_BAND_DB = 50.0  # what lies lower is nothing, however low
@@ -84,7 +86,7 @@ class Frames:
 
 
 def framed(samples: NDArray[np.int16] | NDArray[np.float32], rate_hz: int) -> Frames:
-    """Look at every sample once, some frames at a time: what is at work stays in the cache."""
+    """Look at every sample once, many frames at a time."""
     size = round(_FRAME_S * rate_hz)
     count = max(1, -(-len(samples) // size))
     window = np.hanning(size).astype(np.float32)
@@ -97,18 +99,20 @@ def framed(samples: NDArray[np.int16] | NDArray[np.float32], rate_hz: int) -> Fr
     for first in range(0, count, _BLOCK_FRAMES):
         block = _as_floats(samples[first * size : (first + _BLOCK_FRAMES) * size])
         total += float(block.sum())
-        heights = np.abs(block)
-        peak = float(np.maximum(peak, heights.max(initial=0)))
-        clipped += int(np.count_nonzero(heights >= CLIPPED_LEVEL))
+        high = float(np.maximum(block.max(initial=0), -block.min(initial=0)))
+        peak = float(np.maximum(peak, high))
+        if high >= CLIPPED_LEVEL:
+            clipped += int(np.count_nonzero(np.abs(block) >= CLIPPED_LEVEL))
         if len(block) % size:
             block = np.concatenate([block, np.zeros(size - len(block) % size, np.float32)])
         frames = block.reshape(-1, size)
         some = slice(first, first + len(frames))
         power[some] = np.einsum("ij,ij->i", frames, frames) / size
         with np.errstate(invalid="ignore"):  # infinite samples: their peak tells
-            spectrum = np.fft.rfft(frames * window)[:, : edges[-1]]
-            squares = np.square(spectrum.real) + np.square(spectrum.imag)
-        bands[some] = np.add.reduceat(squares, edges[:-1], axis=1) * scale
+            spectrum = np.fft.rfft(frames * window)
+            squares = np.square(spectrum.view(np.float32)[:, : 2 * edges[-1]])  # re, im, re, ...
+        pairs = [2 * edge for edge in edges[:-1]]
+        bands[some] = np.add.reduceat(squares, pairs, axis=1) * scale
     last = _as_floats(samples[-round(_END_S * rate_hz) :])
     most = max(1, len(samples))
     return Frames(len(samples), power, bands, total / most, peak, clipped / most, last)
@@ -152,7 +156,8 @@ def _loop_s(bands_db: NDArray[np.float32], loud_db: float) -> float:
     """The longest stretch in which each frame sounds like the one a fixed lag before it.
 
     What counts must go round three times; a stretch that is half quiet is a pause, not a loop. All
-    lags are looked at together, [lags, frames]: a hundred small steps would keep other threads out.
+    lags and bands are looked at together, [lags, bands, frames]: a hundred small steps would keep
+    other threads out.
     """
     if len(bands_db) * _FRAME_S < _LOOP_S:
         return 0.0
@@ -161,12 +166,11 @@ def _loop_s(bands_db: NDArray[np.float32], loud_db: float) -> float:
     shape = (shape[:-2] + shape[1:-1] + shape[2:]) / 3
     first, last = (round(lag / _FRAME_S) for lag in _LOOP_LAGS_S)
     lags = np.arange(first, min(last, len(shape) // _LOOP_ROUNDS) + 1)
-    apart = np.zeros((len(lags), len(shape)), np.float32)
-    nothing = np.full(lags[-1], np.inf, np.float32)  # sounds like no frame
-    for band in np.ascontiguousarray(shape.T):
-        earlier = sliding_window_view(np.concatenate([nothing, band]), len(band))
-        apart += np.abs(band - earlier[lags[-1] - lags[0] :: -1])
-    same = apart < _SAME_DB * shape.shape[1]
+    by_band = np.ascontiguousarray(shape.T)
+    nothing = np.full((len(by_band), lags[-1]), np.inf, np.float32)  # sounds like no frame
+    earlier = sliding_window_view(np.concatenate([nothing, by_band], 1), len(shape), axis=1)
+    earlier = earlier[:, lags[-1] - lags[0] :: -1].swapaxes(0, 1)
+    same = np.abs(by_band - earlier).sum(1) < _SAME_DB * len(by_band)
     place = np.arange(len(shape))
     runs = place - np.maximum.accumulate(np.where(same, -1, place), axis=1)
     ends = runs.argmax(axis=1)

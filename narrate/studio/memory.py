@@ -15,6 +15,8 @@ _SMALL_BYTES = 128 * 1024
 # A take's buffers are up to some MB: mapped anew each time they cost a fifth of a preview run, in
 # page faults (docs/log.md).
 _TAKE_BYTES = 4 << 20
+# What several takes at work let go of together: given back each time, it is mapped anew each time.
+_TAKES_BYTES = 16 << 20
 
 ALLOCATOR_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
@@ -35,7 +37,7 @@ def keep_memory_flat() -> bool:
     return all(
         mallopt(name, value)
         for name, value in (
-            (_TRIM_THRESHOLD, _TAKE_BYTES),
+            (_TRIM_THRESHOLD, _TAKES_BYTES),
             (_MMAP_THRESHOLD, _TAKE_BYTES),
             (_ARENA_MAX, 1),
         )

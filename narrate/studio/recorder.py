@@ -23,7 +23,8 @@ WORD_ERROR = "word_error"
 
 COMMIT_TAKES = 32
 COMMIT_S = 0.5
-QUEUE_TAKES = 64
+# A card gives its takes in bursts, faster than they are stored. A take has some half a megabyte.
+QUEUE_TAKES = 256
 ENCODERS = 4
 
 
@@ -31,7 +32,7 @@ class Recorder:
     """Encodes takes in a few threads and stores them in one more, many in one transaction.
 
     They are stored in the order in which they were spoken. The thread that speaks waits for the
-    disk only when 64 takes do, and what was spoken when it is stopped is still stored: `__exit__`
+    disk only when 256 takes do, and what was spoken when it is stopped is still stored: `__exit__`
     waits for the queue to drain.
     """
 

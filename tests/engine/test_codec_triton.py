@@ -10,7 +10,16 @@ pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
 from narrate.engine.codec.codec import choose_waves
-from narrate.engine.codec.layers import FP32, Conv, Grade, NextBlock, Snake, Unit
+from narrate.engine.codec.layers import (
+    FP32,
+    GELU,
+    Conv,
+    Grade,
+    NextBlock,
+    Snake,
+    Unit,
+    parted,
+)
 from narrate.engine.codec.wave import PLAIN
 from tests.engine.interpreted import DEVICE
 
@@ -39,7 +48,8 @@ def test_a_convolution_with_its_epilogue(
     snake = Snake((normal(out) / 4).exp(), normal(out).exp()) if bends else None
     live = torch.tensor([0, 1, 1, 0, 1, 1], dtype=torch.int32, device=DEVICE)
     x, add = normal(TIME, wide), normal(TIME * steps, out)
-    for given in ((x, conv), (x, conv, live), (x, conv, live, add, snake), (x, conv, None, add)):
+    bend = snake or GELU
+    for given in ((x, conv), (x, conv, live), (x, conv, live, add, bend), (x, conv, None, add)):
         for got, wanted in zip(FAST.conv(*given), PLAIN.conv(*given), strict=True):
             assert (got - wanted).abs().max() < 1e-4
 
@@ -52,11 +62,35 @@ def test_a_result_in_parts(parts: int) -> None:
     exact, silenced = PLAIN.conv(x, replace(conv, out=FP32), live)
     for waves in (FAST, PLAIN):
         raw, bent = waves.conv(x, conv, live)
-        assert raw.shape == exact.shape and bent.shape == (TIME * 3, parts * 24)
+        assert raw.shape == exact.shape and bent.shape == (TIME * 3, 2 * 24)
         assert (raw.float() - exact).abs().max() < 2e-2
-        upper, lower = bent[:, :24].float(), bent[:, 24:48].float()
+        upper, lower = bent.float().chunk(2, -1)
         assert (upper + lower - silenced).abs().max() < 3e-5
-        assert parts == 2 or torch.equal(bent[:, 48:].float(), upper)
+
+
+@pytest.mark.parametrize(("parts", "close"), [(3, 1e-5), (2, 3e-3)])
+def test_what_is_read_in_parts_has_their_digits(parts: int, close: float) -> None:
+    grade, scale = Grade(torch.float16, parts), normal(24).exp()
+    weight, x = normal(2, 24, 32) / 8, normal(TIME, 32)
+    whole = Conv(weight * scale[:, None], normal(24))
+    conv = replace(
+        whole, weight=parted(weight, grade, weights=True), reads=grade, scale=scale, out=FP32
+    )
+    exact = PLAIN.conv(x, whole)[0]
+    for waves in (FAST, PLAIN):
+        found = waves.conv(waves.part(x, grade), conv)[0]
+        assert found.dtype == torch.float32
+        assert (found - exact).abs().max() < close * exact.abs().max()
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("grade", [FP32, Grade(torch.float16), Grade(torch.float16, 3)])
+def test_numbers_in_parts(grade: Grade, gated: bool) -> None:
+    x = normal(7, 2 * 40)
+    got, wanted = FAST.part(x, grade, gated), PLAIN.part(x, grade, gated)
+    assert got.dtype == wanted.dtype == grade.dtype and got.shape == wanted.shape
+    parts = [one.float().view(7, grade.held, -1).sum(1) for one in (got, wanted)]
+    assert (parts[0] - parts[1]).abs().max() < (1e-5 if grade.parts != 1 else 1e-2)
 
 
 def test_attention_stays_in_its_window_and_its_utterance() -> None:
@@ -69,18 +103,22 @@ def test_attention_stays_in_its_window_and_its_utterance() -> None:
     assert (FAST.attend(*given) - PLAIN.attend(*given)).abs().max() < 1e-4
 
 
-def test_depthwise_with_its_norm() -> None:
+@pytest.mark.parametrize("parts", [1, 2])
+def test_depthwise_with_its_norm(parts: int) -> None:
+    reads = FP32 if parts == 1 else Grade(torch.float16, parts)
     unused = normal(1)
     block = NextBlock(
         up=Conv(unused, unused),
         depthwise=normal(7, 20),
         depthwise_bias=normal(20),
         norm=(normal(20), normal(20)),
-        widen=Conv(unused, unused),
+        widen=Conv(unused, unused, reads=reads),
         narrow=Conv(unused, unused),
     )
     x = normal(40, 20)
-    assert (FAST.depthwise(x, block) - PLAIN.depthwise(x, block)).abs().max() < 1e-4
+    got, wanted = FAST.depthwise(x, block), PLAIN.depthwise(x, block)
+    assert got.dtype == reads.dtype and got.shape == (40, parts * 20)
+    assert (got.float() - wanted.float()).view(40, parts, 20).sum(1).abs().max() < 1e-4
 
 
 def test_samples_are_clamped_and_rounded() -> None:

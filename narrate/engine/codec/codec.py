@@ -279,7 +279,8 @@ class Codec:
             item.samples.append(own.copy())
             item.pieces_left -= 1
             if not item.pieces_left:
-                self._done.append((item.key, np.concatenate(item.samples)))
+                whole = item.samples[0] if len(item.samples) == 1 else np.concatenate(item.samples)
+                self._done.append((item.key, whole))
 
 
 def grades_of(dtype: torch.dtype, levels: int) -> list[Grade]:

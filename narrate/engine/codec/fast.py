@@ -10,6 +10,7 @@ __all__ = ["FAST"]
 FAST = Waves(
     name="triton",
     conv=fast_wave.conv,
+    part=fast_wave.part,
     depthwise=fast_wave.depthwise,
     last=fast_wave.last,
     attend=fast_window.attend,

@@ -8,6 +8,7 @@ written once and read once by the next product.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from narrate.engine.codec.layers import Conv, NextBlock, Snake
+from narrate.engine.codec.layers import FP32, Conv, Gelu, Grade, NextBlock, Snake
 from narrate.engine.codec.wave import FULL_SCALE
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "has_copy_engine",
     "last",
     "narrow",
+    "part",
     "paste",
     "sine",
     "tile_of",
@@ -57,41 +59,70 @@ def sine(x, EXACT: tl.constexpr):
 
 
 @triton.jit
+def _sums(
+    x, weight, x_tiles, weight_tiles, begin, left, at, column, time,
+    TAPS: tl.constexpr, DILATION: tl.constexpr, HELD: tl.constexpr, IN: tl.constexpr,
+    OUT: tl.constexpr, TILED: tl.constexpr, TIMES: tl.constexpr, COLUMNS: tl.constexpr,
+    DEPTH: tl.constexpr,
+):  # fmt: skip
+    CHUNKS: tl.constexpr = (IN + DEPTH - 1) // DEPTH
+    sums = tl.zeros([TIMES, COLUMNS], tl.float32)
+    for index in range(0, TAPS * CHUNKS):
+        tap = index // CHUNKS
+        first = (index % CHUNKS) * DEPTH
+        held = first % HELD  # the third part of the weight reads the first again
+        shift = (TAPS - 1 - tap) * DILATION
+        if TILED:  # outside the tensor, before its beginning too, the copy engine writes zeros
+            a = x_tiles.load([begin - shift, held])
+            w = weight_tiles.load([tap * OUT + left, first])
+        else:
+            lane = tl.arange(0, DEPTH)
+            fits = (first + lane < IN)[None]
+            then = (at - shift)[:, None]
+            heard = (then >= 0) & (then < time) & fits
+            source = then.to(tl.int64) * HELD + held + lane[None]
+            a = tl.load(x + source, mask=heard, other=0.0)
+            w = tl.load(
+                weight + (tap * OUT + column)[:, None] * IN + first + lane[None],
+                mask=(column < OUT)[:, None] & fits, other=0.0,
+            )  # fmt: skip
+        # fp32 by three products of its upper and lower halves; 16 bits as they are.
+        sums = tl.dot(a, w.trans(), sums, input_precision="tf32x3")
+    return sums
+
+
+@triton.jit
+def _store_parts(to, y, WIDTH: tl.constexpr, PARTS: tl.constexpr, mask):
+    kind = to.dtype.element_ty
+    upper = narrow(y, kind)
+    tl.store(to, upper, mask=mask)
+    if PARTS > 1:
+        tl.store(to + WIDTH, (y - upper.to(tl.float32)).to(kind), mask=mask)
+
+
+@triton.jit
 def _conv_kernel(
-    x, weight, x_tiles, weight_tiles, bias, add, rate, gain, live, raw, bent, time, steps_a_frame,
-    TAPS: tl.constexpr, DILATION: tl.constexpr, IN: tl.constexpr, OUT: tl.constexpr,
-    CHANNELS: tl.constexpr, ADD: tl.constexpr, SNAKE: tl.constexpr, LIVE: tl.constexpr,
-    KEEP: tl.constexpr, BEND: tl.constexpr, PARTS: tl.constexpr, TILED: tl.constexpr,
-    TIMES: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
+    x, weight, x_tiles, weight_tiles, scale, bias, add, rate, gain, live, raw, bent, time,
+    steps_a_frame,
+    TAPS: tl.constexpr, DILATION: tl.constexpr, HELD: tl.constexpr, IN: tl.constexpr,
+    OUT: tl.constexpr, CHANNELS: tl.constexpr, SCALED: tl.constexpr, ADD: tl.constexpr,
+    SNAKE: tl.constexpr, GELU: tl.constexpr, LIVE: tl.constexpr, KEEP: tl.constexpr,
+    BEND: tl.constexpr, PARTS: tl.constexpr, TILED: tl.constexpr, TIMES: tl.constexpr,
+    COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     TILES: tl.constexpr = (OUT + COLUMNS - 1) // COLUMNS
-    CHUNKS: tl.constexpr = (IN + DEPTH - 1) // DEPTH
     # Columns vary fastest: programs that run together share their stretch of time.
     begin = (tl.program_id(0) // TILES) * TIMES
     left = (tl.program_id(0) % TILES) * COLUMNS
     at = begin + tl.arange(0, TIMES)
     column = left + tl.arange(0, COLUMNS)
     real = column < OUT
-    sums = tl.zeros([TIMES, COLUMNS], tl.float32)
-    for index in range(0, TAPS * CHUNKS):
-        tap = index // CHUNKS
-        first = (index % CHUNKS) * DEPTH
-        shift = (TAPS - 1 - tap) * DILATION
-        if TILED:  # outside the tensor, before its beginning too, the copy engine writes zeros
-            a = x_tiles.load([begin - shift, first])
-            w = weight_tiles.load([tap * OUT + left, first])
-        else:
-            channel = first + tl.arange(0, DEPTH)
-            fits = (channel < IN)[None]
-            then = (at - shift)[:, None]
-            heard = (then >= 0) & (then < time) & fits
-            a = tl.load(x + then.to(tl.int64) * IN + channel[None], mask=heard, other=0.0)
-            w = tl.load(
-                weight + (tap * OUT + column)[:, None] * IN + channel[None],
-                mask=real[:, None] & fits, other=0.0,
-            )  # fmt: skip
-        # fp32 by three products of its upper and lower halves; 16 bits as they are.
-        sums = tl.dot(a, w.trans(), sums, input_precision="tf32x3")
+    sums = _sums(
+        x, weight, x_tiles, weight_tiles, begin, left, at, column, time,
+        TAPS, DILATION, HELD, IN, OUT, TILED, TIMES, COLUMNS, DEPTH,
+    )  # fmt: skip
+    if SCALED:
+        sums *= tl.load(scale + column, mask=real, other=0.0)[None]
     sums += tl.load(bias + column, mask=real, other=0.0)[None]
     to = at.to(tl.int64)[:, None] * OUT + column[None]
     inside = (at < time)[:, None] & real[None]
@@ -104,23 +135,20 @@ def _conv_kernel(
         own_rate = tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None]
         turn = sine(sums * own_rate, kind == tl.float32)
         sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * (turn * turn)
+    if GELU:
+        sums = 0.5 * sums * (1.0 + tl.erf(sums * 0.7071067811865476))
     if LIVE:
         sums *= tl.load(live + at // steps_a_frame, mask=at < time, other=0)[:, None].to(tl.float32)
     if BEND:
-        upper = narrow(sums, kind)
-        if PARTS == 1:
-            tl.store(bent + to, upper, mask=inside)
-        else:
+        if PARTS > 1:
             step = at.to(tl.int64)[:, None] * (OUT // CHANNELS) + column[None] // CHANNELS
             to = step * (PARTS * CHANNELS) + column[None] % CHANNELS
-            tl.store(bent + to, upper, mask=inside)
-            tl.store(bent + to + CHANNELS, (sums - upper.to(tl.float32)).to(kind), mask=inside)
-            if PARTS == 3:
-                tl.store(bent + to + 2 * CHANNELS, upper, mask=inside)
+        _store_parts(bent + to, sums, CHANNELS, PARTS, inside)
 
 
-def _depth(wide: int) -> int:
-    """Channels a step: the most that divide them, 64 at most."""
+def _depth(conv: Conv) -> int:
+    """Channels a step: the most that divide a part of them, 64 at most."""
+    wide = conv.weight.shape[2] // conv.reads.parts
     return next((depth for depth in (64, 32) if wide % depth == 0), 16)
 
 
@@ -142,13 +170,18 @@ class Tile(NamedTuple):
 def tile_of(conv: Conv) -> Tile:
     """By measurement (docs/log.md), and fixed, so that a run repeats to the last bit."""
     taps, out, wide = conv.weight.shape
+    depth = _depth(conv)
     if conv.weight.dtype == torch.float32:
-        return Tile(128, min(_columns(out), 64), min(_depth(wide), 32), 8 if taps > 1 else 4, 3)
+        return Tile(128, min(_columns(out), 64), min(depth, 32), 8 if taps > 1 else 4, 3)
+    if out < 16:
+        return Tile(256, 16, depth, 4, 3)
     if out == 96:
         return Tile(256, 128, 32, 8, 3) if taps > 1 else Tile(64, 128, 32, 4, 4)
     if out == 192 and taps == 1:
         return Tile(128, 64, 64, 4, 4)
-    return Tile(128, _columns(out), _depth(wide), 4, 3)
+    if depth == 64 and wide >= 768 and out >= 768 and taps > 1:
+        return Tile(128, 256, 64, 8, 3)
+    return Tile(128, 128 if out > 256 else _columns(out), depth, 4, 3)
 
 
 @functools.cache
@@ -162,38 +195,115 @@ def conv(
     conv: Conv,
     live: torch.Tensor | None = None,
     add: torch.Tensor | None = None,
-    snake: Snake | None = None,
+    bend: Snake | Gelu | None = None,
     keep: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """See `wave.plain_conv`; x is contiguous."""
-    taps, out, wide = conv.weight.shape
-    time, channels = len(x) * conv.steps, out // conv.steps
-    dtype, parts = conv.out
-    same = snake is None and live is None and parts == 1
+    dtype, parts = conv.out.dtype, conv.out.held
+    time, channels = len(x) * conv.steps, conv.weight.shape[1] // conv.steps
+    same = bend is None and live is None and parts == 1
     bent = torch.empty(time, parts * channels, dtype=dtype, device=x.device)
     raw = torch.empty(time, channels, dtype=dtype, device=x.device) if keep and not same else bent
+    _convolve(x, conv, live, add, bend, raw if keep or same else None, None if same else bent)
+    return raw, bent
+
+
+def last(x: torch.Tensor, conv: Conv) -> torch.Tensor:
+    """See `wave.plain_last`.
+
+    One product with a column a tap, which reads x once, and a sum along its diagonals.
+    """
+    taps, _, wide = conv.weight.shape
+    by_tap = replace(
+        conv, weight=conv.weight.view(1, taps, wide), bias=conv.bias.new_zeros(taps), out=FP32
+    )
+    sums = torch.empty(len(x), taps, dtype=torch.float32, device=x.device)
+    _convolve(x, by_tap, raw=sums)
+    out = torch.empty(len(x), dtype=torch.int16, device=x.device)
+    _last_kernel[(triton.cdiv(len(x), 1024),)](
+        sums, conv.bias, out, len(x), FULL_SCALE, taps, 1024, num_warps=4
+    )
+    return out
+
+
+@triton.jit
+def _last_kernel(
+    sums, bias, out, time, full_scale: tl.constexpr, TAPS: tl.constexpr, TIMES: tl.constexpr
+):
+    at = tl.program_id(0).to(tl.int64) * TIMES + tl.arange(0, TIMES)
+    y = tl.zeros([TIMES], tl.float32)
+    for tap in tl.static_range(TAPS):
+        then = at - (TAPS - 1 - tap)
+        y += tl.load(sums + then * TAPS + tap, mask=(then >= 0) & (then < time), other=0.0)
+    y += tl.load(bias)
+    y = tl.minimum(tl.maximum(y, -1.0), 1.0) * full_scale
+    y = (y + _TO_WHOLE) - _TO_WHOLE
+    tl.store(out + at, y.to(tl.int16), mask=at < time)
+
+
+def _convolve(
+    x: torch.Tensor,
+    conv: Conv,
+    live: torch.Tensor | None = None,
+    add: torch.Tensor | None = None,
+    bend: Snake | Gelu | None = None,
+    raw: torch.Tensor | None = None,
+    bent: torch.Tensor | None = None,
+) -> None:
+    """Compute what is given of raw and bent."""
+    taps, out, wide = conv.weight.shape
+    held, channels = x.shape[1], out // conv.steps
+    snake = bend if isinstance(bend, Snake) else None
     tile = tile_of(conv)
-    tiled = has_copy_engine(x.device) and wide * x.element_size() % 16 == 0
+    tiled = has_copy_engine(x.device) and held * x.element_size() % 16 == 0
     flat = conv.weight.view(taps * out, wide)
     blocks = [tile.times, tile.depth], [tile.columns, tile.depth]
+    nothing = conv.bias
     _conv_kernel[(triton.cdiv(len(x), tile.times) * triton.cdiv(out, tile.columns),)](
         x, flat, TensorDescriptor.from_tensor(x, blocks[0]) if tiled else x,
         TensorDescriptor.from_tensor(flat, blocks[1]) if tiled else flat,
-        conv.bias, x if add is None else add,
-        conv.bias if snake is None else snake.rate, conv.bias if snake is None else snake.gain,
-        conv.bias if live is None else live, raw, bent, len(x),
-        1 if live is None else len(x) // len(live),
-        taps, conv.dilation, wide, out, channels, add is not None, snake is not None,
-        live is not None, keep or same, not same, parts, tiled,
+        nothing if conv.scale is None else conv.scale, conv.bias, nothing if add is None else add,
+        nothing if snake is None else snake.rate, nothing if snake is None else snake.gain,
+        nothing if live is None else live, bent if raw is None else raw,
+        raw if bent is None else bent, len(x), 1 if live is None else len(x) // len(live),
+        taps, conv.dilation, held, wide, out, channels, conv.scale is not None, add is not None,
+        snake is not None, isinstance(bend, Gelu), live is not None, raw is not None,
+        bent is not None, conv.out.held, tiled,
         tile.times, tile.columns, tile.depth, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
-    return raw, bent
+
+
+@triton.jit
+def _part_kernel(
+    x, out,
+    WIDTH: tl.constexpr, GATED: tl.constexpr, PARTS: tl.constexpr, TILE: tl.constexpr,
+):  # fmt: skip
+    at = tl.program_id(0).to(tl.int64)
+    lane = tl.program_id(1) * TILE + tl.arange(0, TILE)
+    fits = lane < WIDTH
+    y = tl.load(x + at * (2 * WIDTH if GATED else WIDTH) + lane, mask=fits, other=0.0)
+    if GATED:
+        y = y * tl.sigmoid(y) * tl.load(x + (2 * at + 1) * WIDTH + lane, mask=fits, other=0.0)
+    _store_parts(out + at * PARTS * WIDTH + lane, y, WIDTH, PARTS, fits)
+
+
+def part(x: torch.Tensor, grade: Grade, gated: bool = False) -> torch.Tensor:
+    """See `wave.plain_part`; x is contiguous."""
+    time, width = len(x), x.shape[1] // 2 if gated else x.shape[1]
+    if grade == FP32 and not gated:
+        return x
+    out = torch.empty(time, grade.held * width, dtype=grade.dtype, device=x.device)
+    tile = min(1024, triton.next_power_of_2(width))
+    _part_kernel[(time, triton.cdiv(width, tile))](
+        x, out, width, gated, grade.held, tile, num_warps=4
+    )
+    return out
 
 
 @triton.jit
 def _depthwise_kernel(
     x, weight, bias, norm_weight, norm_bias, out, time,
-    TAPS: tl.constexpr, WIDTH: tl.constexpr, TILE: tl.constexpr,
+    TAPS: tl.constexpr, WIDTH: tl.constexpr, PARTS: tl.constexpr, TILE: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0)
     lane = tl.arange(0, TILE)
@@ -207,47 +317,17 @@ def _depthwise_kernel(
     y = centred * tl.rsqrt(tl.sum(centred * centred, 0) / WIDTH + 1e-6)
     y = y * tl.load(norm_weight + lane, mask=fits, other=0.0)
     y += tl.load(norm_bias + lane, mask=fits, other=0.0)
-    tl.store(out + at * WIDTH + lane, y.to(out.dtype.element_ty), mask=fits)
+    _store_parts(out + at * PARTS * WIDTH + lane, y, WIDTH, PARTS, fits)
 
 
 def depthwise(x: torch.Tensor, block: NextBlock) -> torch.Tensor:
     """See `wave.plain_depthwise`."""
     taps, width = block.depthwise.shape
-    out = torch.empty_like(x)
+    dtype, parts = block.widen.reads.dtype, block.widen.reads.held
+    out = torch.empty(len(x), parts * width, dtype=dtype, device=x.device)
     _depthwise_kernel[(len(x),)](
         x, block.depthwise, block.depthwise_bias, *block.norm, out, len(x),
-        taps, width, triton.next_power_of_2(width), num_warps=4,
-    )  # fmt: skip
-    return out
-
-
-@triton.jit
-def _last_kernel(
-    x, weight, bias, out, time, full_scale,
-    TAPS: tl.constexpr, IN: tl.constexpr, TILE: tl.constexpr, TIMES: tl.constexpr,
-):  # fmt: skip
-    at = tl.program_id(0).to(tl.int64) * TIMES + tl.arange(0, TIMES)
-    lane = tl.arange(0, TILE)
-    fits = lane < IN
-    sums = tl.zeros([TIMES, TILE], tl.float32)
-    for tap in tl.static_range(TAPS):
-        then = (at - (TAPS - 1 - tap))[:, None]
-        heard = (then >= 0) & (then < time) & fits[None]
-        a = tl.load(x + then * IN + lane[None], mask=heard, other=0.0).to(tl.float32)
-        sums += a * tl.load(weight + tap * IN + lane, mask=fits, other=0.0).to(tl.float32)[None]
-    y = tl.sum(sums, 1) + tl.load(bias)
-    y = tl.minimum(tl.maximum(y, -1.0), 1.0) * full_scale
-    y = (y + _TO_WHOLE) - _TO_WHOLE
-    tl.store(out + at, y.to(tl.int16), mask=at < time)
-
-
-def last(x: torch.Tensor, conv: Conv) -> torch.Tensor:
-    """See `wave.plain_last`."""
-    taps, _, wide = conv.weight.shape
-    out = torch.empty(len(x), dtype=torch.int16, device=x.device)
-    _last_kernel[(triton.cdiv(len(x), 64),)](
-        x, conv.weight, conv.bias, out, len(x), float(FULL_SCALE),
-        taps, wide, triton.next_power_of_2(wide), 64, num_warps=4,
+        taps, width, parts, triton.next_power_of_2(width), num_warps=4,
     )  # fmt: skip
     return out
 

@@ -9,6 +9,7 @@ its result, so there is one kind of convolution only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 import torch
@@ -18,9 +19,11 @@ from narrate.engine.kernels import Norm
 
 __all__ = [
     "FP32",
+    "GELU",
     "Block",
     "CodecWeights",
     "Conv",
+    "Gelu",
     "Grade",
     "Layer",
     "NextBlock",
@@ -35,12 +38,18 @@ Tensor = torch.Tensor
 class Grade(NamedTuple):
     """How finely numbers are kept: a type, and in how many parts side by side.
 
-    Two parts are what the type can hold and what it leaves over; a third repeats the first. Against
-    weights in parts (upper, upper, lower) a product over all of them is one of twice the digits.
+    Weights stand as (upper, upper, lower): what the type can hold, twice, and what it leaves over.
+    What they are multiplied with is held as (upper, lower), and its first part read again for a
+    third: a product over three parts is one of twice the digits, one over two lacks the weight's.
     """
 
     dtype: torch.dtype
     parts: int = 1
+
+    @property
+    def held(self) -> int:
+        """Parts side by side of what a weight of this grade reads."""
+        return min(self.parts, 2)
 
 
 FP32 = Grade(torch.float32)
@@ -55,16 +64,16 @@ def parted(x: Tensor, grade: Grade, weights: bool = False) -> Tensor:
     if parts == 1:
         return upper
     lower = (x - upper.float()).to(dtype)
-    order = (upper, upper, lower) if weights else (upper, lower, upper)
-    return torch.cat(order[:parts], -1)
+    return torch.cat((upper, upper, lower)[:parts] if weights else (upper, lower), -1)
 
 
 @dataclass(frozen=True, eq=False)
 class Conv:
     """A causal convolution: weight [taps, steps * out, in], bias fp32 [steps * out].
 
-    Its result has grade `out`, and `in` counts the parts of what it reads. With one tap it is a
-    product.
+    What it reads has grade `reads`, whose parts `in` counts; its result has grade `out`. The sums
+    are multiplied by `scale` [steps * out], where there is one, before anything is added. With one
+    tap it is a product.
     """
 
     weight: Tensor
@@ -72,6 +81,8 @@ class Conv:
     dilation: int = 1
     steps: int = 1
     out: Grade = FP32
+    reads: Grade = FP32
+    scale: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +91,15 @@ class Snake:
 
     rate: Tensor
     gain: Tensor
+
+
+class Gelu(Enum):
+    """x times the share of a normal distribution that lies below it."""
+
+    GELU = "gelu"
+
+
+GELU = Gelu.GELU
 
 
 @dataclass(frozen=True, eq=False)

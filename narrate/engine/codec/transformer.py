@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
-from narrate.engine.codec.layers import CodecWeights
+from narrate.engine.codec.layers import CodecWeights, Conv
 from narrate.engine.codec.wave import Waves
 from narrate.engine.kernels import Kernels, Rotary
 
@@ -32,19 +31,21 @@ def latents(
 ) -> Tensor:
     """Latents [n, latent] of codes [n, quantizers] int32; n is a multiple of the window."""
     config = weights.config
+
+    def product(x: Tensor, conv: Conv, add: Tensor | None = None, gated: bool = False) -> Tensor:
+        return waves.conv(waves.part(x, conv.reads, gated), conv, None, add)[0]
+
     live = (places.utterance >= 0)[:, None]
     groups = torch.arange(config.quantizers, device=codes.device)
     x = weights.tables[groups, codes.long()].sum(1)
-    x, _ = waves.conv(x * live, weights.pre)
-    x, _ = waves.conv(x, weights.enter)
+    x = product(product(x * live, weights.pre), weights.enter)
     position = places.position.long()
     rotary = Rotary.table(len(codes), config.head_dim, config.rope_theta, codes.device)
     cos, sin = rotary.cos[position], rotary.sin[position]
     for layer in weights.layers:
-        qkv, _ = waves.conv(kernels.rms_norm(x, layer.norm), layer.qkv)
+        qkv = product(kernels.rms_norm(x, layer.norm), layer.qkv)
         heard = waves.attend(qkv, cos, sin, places.utterance, config.window)
-        x, _ = waves.conv(heard, layer.out, None, x)
-        both, _ = waves.conv(kernels.rms_norm(x, layer.mlp_norm), layer.gate_up)
-        gate, up = both.chunk(2, -1)
-        x, _ = waves.conv(F.silu(gate) * up, layer.down, None, x)
-    return waves.conv(kernels.rms_norm(x, weights.norm), weights.leave)[0]
+        x = product(heard, layer.out, x)
+        both = product(kernels.rms_norm(x, layer.mlp_norm), layer.gate_up)
+        x = product(both, layer.down, x, gated=True)
+    return product(kernels.rms_norm(x, weights.norm), weights.leave)

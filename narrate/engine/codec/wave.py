@@ -13,8 +13,10 @@ import torch
 import torch.nn.functional as F
 
 from narrate.engine.codec.layers import (
+    GELU,
     CodecWeights,
     Conv,
+    Gelu,
     Grade,
     NextBlock,
     Snake,
@@ -35,6 +37,7 @@ class Waves:
 
     name: str
     conv: Callable[..., tuple[Tensor, Tensor]]
+    part: Callable[..., Tensor]
     depthwise: Callable[[Tensor, NextBlock], Tensor]
     last: Callable[[Tensor, Conv], Tensor]
     attend: Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
@@ -47,27 +50,33 @@ def plain_conv(
     conv: Conv,
     live: Tensor | None = None,
     add: Tensor | None = None,
-    snake: Snake | None = None,
+    bend: Snake | Gelu | None = None,
     keep: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """A causal convolution of x [time, in], with zeros before the beginning.
 
     Returns (raw, bent), [time * steps, out] each, of grade conv.out but that raw is in one part and
-    bent in all. x is in the parts that the weight is made for. raw is the result plus `add`;
-    bent is the snake of raw, times live where that is given ([frames], 0 or 1, each for as many
-    steps as time has a frame). Without a snake bent is raw itself times live. With `keep` off raw
+    bent in as many as are held. x has grade conv.reads. raw is the result plus `add`; bent is raw
+    through a snake or GELU, times live where that is given ([frames], 0 or 1, each for as many
+    steps as time has a frame). Without either bent is raw itself times live. With `keep` off raw
     may be anything.
     """
     reach = (conv.weight.shape[0] - 1) * conv.dilation
-    row = F.pad(x.T[None], (reach, 0))
-    bias = conv.bias.to(x.dtype)
-    y = F.conv1d(row, conv.weight.permute(1, 2, 0), bias, dilation=conv.dilation)[0].T
-    raw = y.reshape(len(x) * conv.steps, -1).float()
+    again = conv.weight.shape[2] - x.shape[1]  # the first part, for the third of the weight
+    row = F.pad(torch.cat((x, x[:, :again]), 1).float().T[None], (reach, 0))
+    weight = conv.weight.float().permute(1, 2, 0)
+    bias = conv.bias if conv.scale is None else None
+    y = F.conv1d(row, weight, bias, dilation=conv.dilation)[0].T
+    if conv.scale is not None:
+        y = y * conv.scale + conv.bias
+    raw = y.reshape(len(x) * conv.steps, -1)
     if add is not None:
         raw = raw + add
     bent = raw
-    if snake is not None:
-        bent = raw + snake.gain * (raw * snake.rate).sin().square()
+    if isinstance(bend, Snake):
+        bent = raw + bend.gain * (raw * bend.rate).sin().square()
+    elif bend is not None:
+        bent = F.gelu(raw)
     if live is not None:
         bent = bent * _by_step(live, bent)
     return parted(raw, Grade(conv.out.dtype)), parted(bent, conv.out)
@@ -77,12 +86,23 @@ def _by_step(live: Tensor, x: Tensor) -> Tensor:
     return live.to(x.dtype).repeat_interleave(len(x) // len(live))[:, None]
 
 
+def plain_part(x: Tensor, grade: Grade, gated: bool = False) -> Tensor:
+    """x [time, channels] fp32 in a grade; `gated`, silu of its first half times the second."""
+    if gated:
+        gate, up = x.chunk(2, -1)
+        x = F.silu(gate) * up
+    return parted(x, grade)
+
+
 def plain_depthwise(x: Tensor, block: NextBlock) -> Tensor:
-    """Depthwise causal convolution, then LayerNorm over the channels: x [time, channels]."""
+    """Depthwise causal convolution, then LayerNorm over the channels: x [time, channels] fp32.
+
+    The result is of the grade that the block's `widen` reads.
+    """
     taps, width = block.depthwise.shape
     row = F.pad(x.float().T[None], (taps - 1, 0))
     y = F.conv1d(row, block.depthwise.T[:, None], block.depthwise_bias, groups=width)[0].T
-    return F.layer_norm(y, (width,), *block.norm, eps=1e-6).to(x.dtype)
+    return parted(F.layer_norm(y, (width,), *block.norm, eps=1e-6), block.widen.reads)
 
 
 def plain_last(x: Tensor, conv: Conv) -> Tensor:
@@ -148,7 +168,14 @@ def plain_paste(x: Tensor, end: Tensor, past: Tensor) -> None:
 
 
 PLAIN = Waves(
-    "torch", plain_conv, plain_depthwise, plain_last, plain_attend, plain_unit, plain_paste
+    name="torch",
+    conv=plain_conv,
+    part=plain_part,
+    depthwise=plain_depthwise,
+    last=plain_last,
+    attend=plain_attend,
+    unit=plain_unit,
+    paste=plain_paste,
 )
 
 
@@ -171,11 +198,11 @@ def sound(
         seen(next(numbers), x, len(live))
         return x
 
-    x = torch.where(live[:, None] > 0, x, 0.0)
+    x = waves.part(torch.where(live[:, None] > 0, x, 0.0), weights.first.reads)
     for up in weights.ups:
         x = shown(waves.conv(x, up.up, live, keep=False)[1])
-        wide, _ = waves.conv(waves.depthwise(x, up), up.widen)
-        x = shown(waves.conv(F.gelu(wide), up.narrow, live, x, keep=False)[1])
+        _, wide = waves.conv(waves.depthwise(x, up), up.widen, bend=GELU, keep=False)
+        x = shown(waves.conv(wide, up.narrow, live, x, keep=False)[1])
     before = [block.before for block in weights.blocks] + [weights.after]
     bent = shown(waves.conv(x, weights.first, live, None, before[0], keep=False)[1])
     for block, after in zip(weights.blocks, before[1:], strict=True):

@@ -36,8 +36,8 @@ def load_codec(
 ) -> CodecWeights:
     """Read the weights of a `speech_tokenizer` folder; `BackendError` names a tensor at fault.
 
-    `grades` has one for the first convolution and one for each level of the wave decoder; what
-    comes before is fp32.
+    `grades` has one for the first convolution and what comes before, and one for each level of the
+    wave decoder.
     """
     path = folder / "model.safetensors"
     try:
@@ -90,17 +90,18 @@ def _build(get: Get, config: CodecConfig, grades: Sequence[Grade]) -> CodecWeigh
     last = count + 2
     final = c.wave_dim // 2**count
     first = _conv(get, "decoder.0.conv.", (c.latent, c.wave_dim, 7), grades[0])
-    ups = [_next_block(get, f"upsample.{i}.", c.latent, r) for i, r in enumerate(c.ratios)]
-    ups[-1] = replace(ups[-1], narrow=replace(ups[-1].narrow, out=grades[0]))
+    early = grades[0]
     return CodecWeights(
         config=c,
         tables=_tables(get, c),
-        pre=_conv(get, "pre_conv.conv.", (c.codebook_dim, c.latent, 3)),
-        enter=_linear(get, f"{stack}input_proj.", c.latent, c.hidden),
-        layers=tuple(_layer(get, f"{stack}layers.{i}.", c) for i in range(c.layers)),
+        pre=replace(_conv(get, "pre_conv.conv.", (c.codebook_dim, c.latent, 3), early), out=FP32),
+        enter=_linear(get, f"{stack}input_proj.", c.latent, c.hidden, early),
+        layers=tuple(_layer(get, f"{stack}layers.{i}.", c, early) for i in range(c.layers)),
         norm=Norm(get(f"{stack}norm.weight", c.hidden), c.eps),
-        leave=_linear(get, f"{stack}output_proj.", c.hidden, c.latent),
-        ups=tuple(ups),
+        leave=_linear(get, f"{stack}output_proj.", c.hidden, c.latent, early),
+        ups=tuple(
+            _next_block(get, f"upsample.{i}.", c.latent, r, early) for i, r in enumerate(c.ratios)
+        ),
         first=replace(first, out=grades[1]),
         blocks=tuple(_block(get, i, c, grades[1:]) for i in range(count)),
         after=_snake(get, f"decoder.{count + 1}.", final),
@@ -122,25 +123,42 @@ def _tables(get: Get, c: CodecConfig) -> Tensor:
     return torch.stack(tables)
 
 
-def _product(weight: Tensor, bias: Tensor | None = None) -> Conv:
-    return Conv(weight[None].contiguous(), weight.new_zeros(len(weight)) if bias is None else bias)
+def _made(weight: Tensor, bias: Tensor, grade: Grade) -> Conv:
+    """A convolution whose weight [taps, out, in], fp32, and whose result are of a grade.
+
+    In three parts each row is first brought to a largest weight from 128 up to 256: what the upper
+    part leaves over has all its digits then, however small a layer scale makes the row.
+    """
+    scale = None
+    if grade.parts == 3:
+        _, exponent = torch.frexp(weight.abs().amax((0, 2)))
+        scale = torch.ldexp(torch.ones_like(bias), exponent - 8)
+        weight = weight / scale[:, None]
+    weight = parted(weight, grade, weights=True).contiguous()
+    return Conv(weight, bias, out=grade, reads=grade, scale=scale)
 
 
-def _linear(get: Get, name: str, wide: int, out: int) -> Conv:
-    return _product(get(f"{name}weight", out, wide), get(f"{name}bias", out))
+def _product(weight: Tensor, grade: Grade, bias: Tensor | None = None) -> Conv:
+    """A product that gives fp32."""
+    bias = weight.new_zeros(len(weight)) if bias is None else bias
+    return replace(_made(weight[None], bias, grade), out=FP32)
+
+
+def _linear(get: Get, name: str, wide: int, out: int, grade: Grade) -> Conv:
+    return _product(get(f"{name}weight", out, wide), grade, get(f"{name}bias", out))
 
 
 def _conv(
     get: Get,
     name: str,
     sizes: tuple[int, int, int],
-    grade: Grade = FP32,
+    grade: Grade,
     dilation: int = 1,
 ) -> Conv:
     """A convolution of (in, out, taps) as the checkpoint has it, [out, in, taps]."""
     wide, out, taps = sizes
-    weight = parted(get(f"{name}weight", out, wide, taps).permute(2, 0, 1), grade, weights=True)
-    return Conv(weight.contiguous(), get(f"{name}bias", out), dilation, out=grade)
+    weight = get(f"{name}weight", out, wide, taps).permute(2, 0, 1)
+    return replace(_made(weight, get(f"{name}bias", out), grade), dilation=dilation)
 
 
 def _upsampling(
@@ -148,14 +166,14 @@ def _upsampling(
     name: str,
     sizes: tuple[int, int, int],
     stride: int,
-    grade: Grade = FP32,
+    grade: Grade,
 ) -> Conv:
     """A transposed convolution of `taps` * stride; the newest input belongs to the last tap."""
     wide, out, taps = sizes
     weight = get(f"{name}weight", wide, out, taps * stride).view(wide, out, taps, stride)
     weight = weight.permute(2, 3, 1, 0).flip(0).reshape(taps, stride * out, wide)
     bias = get(f"{name}bias", out).repeat(stride)
-    return Conv(parted(weight, grade, weights=True).contiguous(), bias, steps=stride, out=grade)
+    return replace(_made(weight, bias, grade), steps=stride)
 
 
 def _snake(get: Get, name: str, width: int) -> Snake:
@@ -163,7 +181,7 @@ def _snake(get: Get, name: str, width: int) -> Snake:
     return Snake(get(f"{name}alpha", width).exp(), gain)
 
 
-def _layer(get: Get, name: str, c: CodecConfig) -> Layer:
+def _layer(get: Get, name: str, c: CodecConfig, grade: Grade) -> Layer:
     heads = c.heads * c.head_dim
     attention, mlp = f"{name}self_attn.", f"{name}mlp."
     qkv = [get(f"{attention}{part}_proj.weight", heads, c.hidden) for part in "qkv"]
@@ -172,25 +190,26 @@ def _layer(get: Get, name: str, c: CodecConfig) -> Layer:
     down = get(f"{mlp}down_proj.weight", c.hidden, c.inner)
     return Layer(
         norm=Norm(get(f"{name}input_layernorm.weight", c.hidden), c.eps),
-        qkv=_product(torch.cat(qkv)),
-        out=_product(get(f"{name}self_attn_layer_scale.scale", c.hidden)[:, None] * out),
+        qkv=_product(torch.cat(qkv), grade),
+        out=_product(get(f"{name}self_attn_layer_scale.scale", c.hidden)[:, None] * out, grade),
         mlp_norm=Norm(get(f"{name}post_attention_layernorm.weight", c.hidden), c.eps),
-        gate_up=_product(torch.cat(halves)),
-        down=_product(get(f"{name}mlp_layer_scale.scale", c.hidden)[:, None] * down),
+        gate_up=_product(torch.cat(halves), grade),
+        down=_product(get(f"{name}mlp_layer_scale.scale", c.hidden)[:, None] * down, grade),
     )
 
 
-def _next_block(get: Get, name: str, width: int, ratio: int) -> NextBlock:
+def _next_block(get: Get, name: str, width: int, ratio: int, grade: Grade) -> NextBlock:
     own = f"{name}1."
     gamma = get(f"{own}gamma", width)
-    narrow = get(f"{own}pwconv2.weight", width, 4 * width)
+    narrow = gamma[:, None] * get(f"{own}pwconv2.weight", width, 4 * width)
+    up = _upsampling(get, f"{name}0.conv.", (width, width, 1), ratio, grade)
     return NextBlock(
-        up=_upsampling(get, f"{name}0.conv.", (width, width, 1), ratio),
+        up=replace(up, out=FP32),
         depthwise=get(f"{own}dwconv.conv.weight", width, 1, 7)[:, 0].T.contiguous(),
         depthwise_bias=get(f"{own}dwconv.conv.bias", width),
         norm=(get(f"{own}norm.weight", width), get(f"{own}norm.bias", width)),
-        widen=_linear(get, f"{own}pwconv1.", width, 4 * width),
-        narrow=_product(gamma[:, None] * narrow, gamma * get(f"{own}pwconv2.bias", width)),
+        widen=replace(_linear(get, f"{own}pwconv1.", width, 4 * width, grade), out=grade),
+        narrow=_made(narrow[None], gamma * get(f"{own}pwconv2.bias", width), grade),
     )
 
 

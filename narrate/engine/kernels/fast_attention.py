@@ -117,7 +117,7 @@ def attend(
         qkv, heads.q.weight, heads.k.weight, rotary.cos, rotary.sin,
         cache.keys, cache.values, slots, lengths, out,
         qkv.stride(0), heads.q.eps, heads.k.eps, dim**-0.5, positions,
-        q_heads, kv_heads, dim, _BLOCK, num_warps=4, num_stages=3,
+        q_heads, kv_heads, dim, _BLOCK, num_warps=4, num_stages=2,
     )  # fmt: skip
     return out
 

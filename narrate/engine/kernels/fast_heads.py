@@ -17,6 +17,7 @@ from narrate.engine.kernels.shapes import Cache, HeadNorms, Rotary
 __all__ = ["attend_short", "enter"]
 
 _MOST_HELD = 16  # positions that one program keeps in its registers
+_REGISTERS = 168  # a thread; more of them leave room for fewer programs
 
 
 @triton.jit
@@ -85,7 +86,8 @@ def attend_short(
         qkv, heads.q.weight, heads.k.weight, rotary.cos, rotary.sin,
         cache.keys, cache.values, out,
         heads.q.eps, heads.k.eps, dim**-0.5, positions, start,
-        q_heads, kv_heads, dim, triton.next_power_of_2(max(start, 2)), num_warps=1,
+        q_heads, kv_heads, dim, triton.next_power_of_2(max(start, 2)),
+        num_warps=1, maxnreg=_REGISTERS,
     )  # fmt: skip
     return out
 
