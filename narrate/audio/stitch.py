@@ -123,9 +123,10 @@ class ChapterStream:
                 written = round(self._head_s * take_hz)
                 yield resampler.feed(room.read(written))
             speech = resample(take.speech, take.rate_hz, take_hz)
+            speech *= self._gain
             self.clicks_mended += take.clicks
             block = room.read(len(speech) + round(part.pause_after_s * take_hz))
-            block[: len(speech)] += speech * self._gain
+            block[: len(speech)] += speech
             self.starts.append(self._position(written, take_hz))
             self.ends.append(self._position(written + len(speech), take_hz))
             written += len(block)
@@ -152,8 +153,9 @@ def measure(
         if stop is not None and stop():
             raise StoppedError("stopped while measuring", where=str(part.audio_path))
         take = takes.read(part)
-        energy_s += float(np.dot(take.speech, take.speech)) / take.rate_hz
-        speech_s += len(take.speech) / take.rate_hz
+        speech = take.speech
+        energy_s += float(np.dot(speech, speech)) / take.rate_hz
+        speech_s += len(speech) / take.rate_hz
         pauses_s += part.pause_after_s
     loud = None
     if with_loudness:
