@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from narrate.core import Spoken, Utterance, VoicePrompt
 from narrate.engine.cache import SIZES, bytes_per_slot, slots_that_fit
-from narrate.engine.codec import Codec
+from narrate.engine.codec.room import codec_with_room
 from narrate.engine.config import read_config
 from narrate.engine.kernels import Kernels
 from narrate.engine.languages import language_name
@@ -35,9 +35,7 @@ __all__ = ["Decoder", "Engine", "Parts"]
 _LEAST_FRAMES_PER_TEXT_ID = 4  # what a calm reader needs; less room than that is no use
 _CODEC_BYTES = 6 << 30  # set aside for the codec's work space
 _CPU_BATCH = 8
-# Frames of the codec's passes: a longer one wastes less at its end, a shorter one is full sooner.
 _MANY_ROWS = 128
-_CODEC_FRAMES, _CODEC_FRAMES_OF_FEW, _CODEC_FRAMES_ON_CPU = 4096, 1024, 128
 
 
 class Decoder(Protocol):
@@ -288,12 +286,18 @@ def _load(folder: Path, options: EngineOptions) -> Parts:
     """Everything from a checkpoint's folder."""
     config, device = read_config(folder), options.place()
     dtype = options.precision(device)
-    with checkpoint_tensors(folder, config, device) as take:
-        model = build_model(config, take, device, dtype, options.max_context)
+    try:
+        with checkpoint_tensors(folder, config, device) as take:
+            model = build_model(config, take, device, dtype, options.max_context)
+    except torch.OutOfMemoryError as error:
+        raise BackendError(
+            "the card has no room for the model",
+            where=str(error).partition("\n")[0],
+            remedy="stop other programs on the card, or choose a smaller model",
+        ) from error
     sampling = options.sampling or read_sampling(folder)
-    graphs = options.recorded(device)
-    few = options.batch_size is not None and options.batch_size < _MANY_ROWS
-    on_card = _CODEC_FRAMES_OF_FEW if few else _CODEC_FRAMES
-    frames = on_card if device.type == "cuda" else _CODEC_FRAMES_ON_CPU
-    decoder = Codec(folder / "speech_tokenizer", device, dtype, frames, graphs=graphs)
+    few_rows = options.batch_size is not None and options.batch_size < _MANY_ROWS
+    decoder = codec_with_room(
+        folder / "speech_tokenizer", device, dtype, options.recorded(device), few_rows
+    )
     return Parts(model, TextIds(folder), sampling, decoder)

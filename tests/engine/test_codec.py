@@ -21,6 +21,7 @@ import torch
 from narrate.bench.weights import make_checkpoint
 from narrate.engine.codec import Codec, read_codec_config
 from narrate.engine.codec.codec import Samples, grades_of
+from narrate.engine.codec.room import frames_with_room
 from narrate.engine.codec.weights import load_codec
 from narrate.errors import BackendError
 from narrate.speech.published import load_published
@@ -152,6 +153,14 @@ def test_sizes_come_from_the_configuration(folder: Path) -> None:
     assert (config.hidden, config.samples_per_frame, config.sample_rate) == (16, 1920, 24000)
     assert (config.wave_reach, config.gap) == (10, 3)
     assert config.transformer_reach == 2 * 71 + 2
+
+
+def test_passes_are_as_long_as_there_is_room(folder: Path) -> None:
+    config, half = read_codec_config(folder), torch.bfloat16
+    lengths = [frames_with_room(config, half, room, 4096) for room in (0, 10**8, 10**12)]
+    assert lengths[0] == 128 < lengths[1] < 4096 == lengths[2]
+    assert frames_with_room(config, half, 10**12, 1024) == 1024
+    assert frames_with_room(config, torch.float32, 10**8, 4096) == lengths[1] // 2
 
 
 def test_a_missing_tensor_is_named(folder: Path, tmp_path: Path) -> None:
