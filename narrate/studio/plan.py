@@ -178,14 +178,14 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
     keep_memory_flat()
     opened = opened or find_book(store, job)
     book, document = opened.book, opened.document
+    plan = None if document is None else text.plan(document, plan_options(job))
     cover = given_cover(job)
     check_programs(job)
     _check_folder(book, force=job.force)
     backend, voice = open_speech(job)
     with closing(backend):
         spoken = speech_digest(backend, voice)
-        if document is not None:
-            plan = text.plan(document, plan_options(job))
+        if document is not None and plan is not None:
             job.selection.of(len(plan.chapter_titles))
             check_language(backend, plan.language)
             spoken_texts = [chunk.spoken for chunk in plan.chunks]

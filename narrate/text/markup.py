@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lxml import etree, html
 
@@ -19,6 +19,7 @@ from narrate.text.decoding import decode
 from narrate.text.extraction import Extraction, Run
 from narrate.text.flattening import flattened
 from narrate.text.matter import CODE
+from narrate.text.preformatted import is_code_by_markup, looks_like_code, paragraphs_of
 from narrate.text.roles import aside_of, mark_of
 
 __all__ = ["UNREAD", "Page", "parsed", "walk"]
@@ -56,7 +57,6 @@ _KINDS = {
     "li": BlockKind.ITEM,
     "dd": BlockKind.ITEM,
     "dt": BlockKind.ITEM,
-    "pre": BlockKind.CODE,
     "tr": BlockKind.TABLE,
 } | dict.fromkeys(_HEADINGS, BlockKind.HEADING)
 _CELLS = frozenset({"td", "th"})
@@ -189,7 +189,7 @@ class _Walker:
         self.stack.append(
             _Open(
                 tag,
-                _KINDS.get(tag, outer.kind),
+                _kind_of(element, outer.kind),
                 outer.reason or mark_of(element),
                 outer.aside or aside_of(element),
                 outer.initial or _INITIAL.search(element.get("class") or "") is not None,
@@ -240,6 +240,12 @@ class _Walker:
         if self.initial and spoken:
             runs, self.initial = [*self.initial, Run(runs[0].text.lstrip(), runs[0].reason),
                                   *runs[1:]], []  # fmt: skip
+        if self.literal and top.kind is not BlockKind.CODE:
+            if not looks_like_code(spoken):
+                for prose, part in paragraphs_of(runs):
+                    self.extraction.add(prose, part, aside=top.aside or self.aside)
+                return
+            top = replace(top, kind=BlockKind.CODE)
         kind = top.kind or BlockKind.PARAGRAPH
         level = next((_HEADINGS[o.tag] for o in reversed(self.stack) if o.tag in _HEADINGS), 0)
         if kind is not BlockKind.HEADING:
@@ -248,6 +254,12 @@ class _Walker:
                 kind = BlockKind.VERSE
         aside = top.aside or self.aside or (CODE if kind is BlockKind.CODE else "")
         self.extraction.add(kind, runs, level=level, aside=aside)
+
+
+def _kind_of(element: html.HtmlElement, outer: BlockKind | None) -> BlockKind | None:
+    if element.tag == "pre":
+        return BlockKind.CODE if is_code_by_markup(element) else None
+    return _KINDS.get(element.tag, outer)
 
 
 def walk(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from narrate.core import Block, BlockKind, Chunk, Document, Pauses, Plan, Skipped, Span
-from narrate.errors import UsageError
+from narrate.errors import InputError, UsageError
 from narrate.text.accounting import ENTITY, check
 from narrate.text.chunks import Cut, Limits, Piece, pieces
 from narrate.text.clean import LIGATURE, joins
@@ -72,9 +72,15 @@ class PlanOptions:
 
 
 def plan(document: Document, options: PlanOptions = PlanOptions()) -> Plan:
-    """Divide a document into chunks; raises `CoverageError` should a character be unaccounted."""
+    """Divide a document into chunks.
+
+    Raises `InputError` where nothing is to be spoken, and `CoverageError` should a character be
+    unaccounted.
+    """
     planner = _Planner(document, options)
     chunks = tuple(planner.chunks())
+    if not chunks:
+        raise _silent(document)
     result = Plan(
         title=document.title,
         author=document.author,
@@ -86,6 +92,17 @@ def plan(document: Document, options: PlanOptions = PlanOptions()) -> Plan:
     )
     check(document, result)
     return result
+
+
+def _silent(document: Document) -> InputError:
+    """The error where all that has words in it is left out."""
+    asides = {b.aside for chapter in document.chapters for b in chapter.blocks if b.aside}
+    parts = ", ".join(sorted(asides)) or "signs"
+    return InputError(
+        f"the document holds no words to speak but what is left out: {parts}",
+        where=document.title,
+        remedy="bring it back with --include all, or code with --code speak",
+    )
 
 
 class _Planner:

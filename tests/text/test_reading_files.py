@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from narrate.errors import InputError
-from narrate.text import plan, read
+from narrate.text import PlanOptions, plan, read
 from narrate.text.readers import MAX_FILE_BYTES
+from tests.text.test_hostile_files import epub, page
 from tests.text.test_reading_office import docx, p
 
 
@@ -54,7 +55,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.txt", "* * *\n\n…\n\n---\n"), ("a.md", "```\ncode\n```\n\n<!-- words -->\n")],
+    [("a.txt", "* * *\n\n…\n\n---\n"), ("a.md", "```\n---\n```\n\n<!-- words -->\n")],
 )
 def test_a_document_without_words_is_refused(tmp_path: Path, name: str, text: str) -> None:
     path = tmp_path / name
@@ -81,6 +82,53 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
     assert "MB" in refusal(path).what
+
+
+def test_pictures_make_no_book_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "a.epub"
+    pictures = {"a.jpg": os.urandom(MAX_FILE_BYTES + 1)}
+    path.write_bytes(epub({"a.xhtml": page("<p>A word.</p>")}, parts=pictures))
+    assert [chunk.text for chunk in plan(read(path)).chunks] == ["A word."]
+
+
+def test_a_document_of_code_alone_says_how_it_can_be_spoken(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("```\nprint(text)\n```\n")
+    document = read(path)
+    with pytest.raises(InputError, match="left out: code block") as caught:
+        plan(document)
+    assert "--code speak" in caught.value.remedy
+    for options in (PlanOptions(code="speak"), PlanOptions(include=("all",))):
+        assert [chunk.text for chunk in plan(document, options).chunks] == ["print(text)"]
+
+
+PREFORMATTED = {
+    "verse": (
+        "The tide is full,\n  the moon lies fair.\n\nCome to the window,\n  come!",
+        ["The tide is full, the moon lies fair.", "Come to the window, come!"],
+    ),
+    "wrapped prose": (
+        "A letter that somebody wrapped at sixty signs, as one did in\nmail, is read as one "
+        "paragraph. It has a second sentence, and\nends.\n\nThen <b>he</b> writes another.",
+        ["A letter that somebody wrapped at sixty signs, as one did in mail, is read as one "
+         "paragraph. It has a second sentence, and ends.", "Then he writes another."],
+    ),
+    "Japanese": ("山路を登りながら、\nこう考えた。", ["山路を登りながら、 こう考えた。"]),
+    "a function": ("def f(x):\n    return x", []),
+    "a terminal": ("$ make demo\nIt is done.", []),
+    "settings": ("[tool]\nname = \"a\"\nother = 1", []),
+    "a command": ("pip install narrate", []),
+    "code by its markup": ("<code>Look at this</code>", []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PREFORMATTED)
+def test_prose_with_its_line_ends_is_spoken_and_code_is_not(tmp_path: Path, kind: str) -> None:
+    text, expected = PREFORMATTED[kind]
+    path = tmp_path / "a.html"
+    path.write_text(f"<p>First.</p><pre>\n{text}\n</pre><p>Last.</p>", encoding="utf-8")
+    spoken = [chunk.spoken for chunk in plan(read(path)).chunks]
+    assert spoken == ["First.", *expected, "Last."]
 
 
 def test_the_case_of_an_ending_does_not_matter(tmp_path: Path) -> None:

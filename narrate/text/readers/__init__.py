@@ -32,15 +32,18 @@ READERS: Mapping[str, Reader] = MappingProxyType(
 SUPPORTED = tuple(sorted(READERS))
 
 MAX_FILE_BYTES = 32 * 2**20  # some fifty novels; reading holds about ten bytes for each of these
+MAX_PACKED_BYTES = 160 * 2**20  # pictures and fonts are most of it, and are not unpacked
+_PACKED = frozenset([".docx", ".epub", ".pdf"])
 
 
 def read(path: Path) -> Document:
     """Read a document with the reader its ending names.
 
-    Raises `InputError` where there is no file, no permission, no reader, or nothing to say.
+    Raises `InputError` where there is no file, no permission, no reader, or no word in it.
     """
     reader = READERS.get(path.suffix.lower())
-    data = _bytes_of(path, known=reader is not None)
+    most = MAX_PACKED_BYTES if path.suffix.lower() in _PACKED else MAX_FILE_BYTES
+    data = _bytes_of(path, 0 if reader is None else most)
     if reader is None:
         raise InputError(
             f"no reader for {path.suffix or 'a file without an ending'}",
@@ -48,9 +51,8 @@ def read(path: Path) -> Document:
             remedy=f"the endings that can be read are {', '.join(SUPPORTED)}",
         )
     document = reader(data, path)
-    blocks = (block for chapter in document.chapters for block in chapter.blocks)
-    spoken = (block.text for block in blocks if not block.aside)
-    if not any(char.isalnum() for text in spoken for char in text):
+    texts = (block.text for chapter in document.chapters for block in chapter.blocks)
+    if not any(char.isalnum() for text in texts for char in text):
         raise InputError(
             "the document holds no words to speak",
             where=str(path),
@@ -59,8 +61,8 @@ def read(path: Path) -> Document:
     return document
 
 
-def _bytes_of(path: Path, *, known: bool) -> bytes:
-    """The file's content, empty where its ending is unknown and it will be refused anyway."""
+def _bytes_of(path: Path, most: int) -> bytes:
+    """The file's content, empty where nothing of it is wanted, and it will be refused anyway."""
     try:
         info = path.stat()
         if stat.S_ISDIR(info.st_mode):
@@ -75,12 +77,12 @@ def _bytes_of(path: Path, *, known: bool) -> bytes:
                 where=str(path),
                 remedy="save the text to a file and name that",
             )
-        if not known:
+        if not most:
             return b""
-        if info.st_size > MAX_FILE_BYTES:
+        if info.st_size > most:
             raise InputError(
                 f"the file has {info.st_size / 2**20:.0f} MB, "
-                f"more than the {MAX_FILE_BYTES // 2**20} MB that are read at once",
+                f"more than the {most // 2**20} MB that are read at once",
                 where=str(path),
                 remedy="split it into parts and narrate them one by one",
             )

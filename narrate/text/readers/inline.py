@@ -1,14 +1,17 @@
 """Markdown's inline marks: which characters of a paragraph are spoken, and what the others are.
 
 markdown-it gives a paragraph's parts without offsets, but in order and with their marks, so one
-forward scan finds each: what lies between two parts is the marks themselves.
+forward scan finds each: what lies between two parts is the marks themselves. Its time grows with
+the square of a paragraph's length where brackets are left open, and each mark is an object in
+memory, so what is longer than any paragraph is taken in pieces.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import MappingProxyType
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -20,21 +23,46 @@ __all__ = ["spoken_part"]
 
 _BREAK = re.compile(r"[ \t]*\\?\n[ \t]*")
 _SPACE = re.compile(r"[ \t\n]*")
+# Marks inside marks go twenty deep at most: an open bracket costs as many looks ahead.
+_MD = MarkdownIt("commonmark")
+_MOST_AT_ONCE = 20_000  # characters
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def spoken_part(
-    md: MarkdownIt, source: str, content: Traced, parts: Sequence[Token]
+    source: str, content: Traced, targets: MutableMapping[str, Any]
 ) -> tuple[Traced, list[Skipped]]:
-    """What of a paragraph's content is spoken, and the rest as skipped spans with reasons."""
-    scan = _Scan(md, source, content)
-    try:
-        for part in parts:
-            scan.take(part)
-    except _LostError:
-        return content, []  # marks and all: better read plainly than not at all
-    scan.skip_to(len(content.text), "markup")
-    return scan.out.done(), scan.skipped
+    """What of a paragraph's content is spoken, and the rest as skipped spans with reasons.
+
+    `targets` is what the parser of blocks found out: where the links by name lead.
+    """
+    out = Tracer(source)
+    for start, end in _pieces(content.text):
+        piece = content.part(start, end)
+        parts: list[Token] = []
+        _MD.inline.parse(piece.text, _MD, targets, parts)
+        scan = _Scan(source, piece)
+        try:
+            for part in parts:
+                scan.take(part)
+            scan.skip_to(len(piece.text), "markup")
+        except _LostError:
+            out.keep(piece)  # marks and all: better read plainly than not at all
+            continue
+        out.keep(scan.out.done())
+        out.skipped += scan.skipped
+    return out.done(), out.skipped
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """The text in pieces that end with a line or a word, where there are any."""
+    start = 0
+    while len(text) - start > _MOST_AT_ONCE:
+        last = start + _MOST_AT_ONCE
+        end = max(text.rfind("\n", start, last), text.rfind(" ", start, last)) + 1 or last
+        yield start, end
+        start = end
+    yield start, len(text)
 
 
 class _LostError(Exception):
@@ -42,8 +70,7 @@ class _LostError(Exception):
 
 
 class _Scan:
-    def __init__(self, md: MarkdownIt, source: str, content: Traced) -> None:
-        self.md = md
+    def __init__(self, source: str, content: Traced) -> None:
         self.source = source
         self.content = content
         self.text = content.text
@@ -150,10 +177,10 @@ class _Scan:
     def _inline_target_end(self, start: int) -> int:
         text, limit = self.text, len(self.text)
         place = _end(_SPACE, text, start)
-        address = self.md.helpers.parseLinkDestination(text, place, limit)
+        address = _MD.helpers.parseLinkDestination(text, place, limit)
         place = address.pos if address.ok else place
         spaced = _end(_SPACE, text, place)
-        title = self.md.helpers.parseLinkTitle(text, spaced, limit)
+        title = _MD.helpers.parseLinkTitle(text, spaced, limit)
         if title.ok and spaced > place:
             spaced = _end(_SPACE, text, title.pos)
         return spaced + 1 if text.startswith(")", spaced) else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -21,6 +22,7 @@ from narrate.text.language import language_of
 from narrate.text.matter import CODE, COPYRIGHT, is_copyright, without_matter
 from narrate.text.outline import chapters_by_level
 from narrate.text.readers.inline import spoken_part
+from narrate.text.readers.md_lines import lines_of, refuse_a_flood, shallow
 from narrate.text.traced import Traced, Tracer, skipped_in
 
 __all__ = ["read"]
@@ -28,17 +30,12 @@ __all__ = ["read"]
 _FRONT_MATTER = re.compile(
     r"---[ \t]*(?:\r\n?|\n)(?:[^\r\n]*(?:\r\n?|\n))*?(?:---|\.\.\.)[ \t]*(?=[\r\n]|\Z)"
 )
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _ORDINAL = re.compile(r"\d{1,9}[.)]")
 _LEAD = re.compile(r"(?:!!!|\?\?\?\+?|:::|:)[ \t]+|\[[ xX]\][ \t]+|\[!\w+\]")
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 _FENCE = re.compile(r"`{3,}|~{3,}")
-# The parser drops what lies deeper than this without a word, so no line is let in that deep.
-_MAX_NESTING = 200
-_MOST_INDENT = 60  # columns: items inside items, two columns each
-_MOST_MARKS = 30  # of quotations and items in one line
-_MARKS = re.compile(r"(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t]))){31,}[ \t]*")
-_MARK = re.compile(r"[ \t]*(?:>|[-*+]|\d{1,9}[.)])")
+_MAX_NESTING = 200  # the parser drops what lies deeper than this without a word
+_MOST_REST = 1000  # characters of marks in one line are enough to tell what they are
 _PREFIXES = (
     (re.compile(r"(?:(?:[-*+]|\d{1,9}[.)])\s+)+(?:[-*+]|\d{1,9}[.)])$"), "list mark"),
     (re.compile(r"[-*+]$|\d+[.)]$"), "list mark"),
@@ -61,6 +58,7 @@ def read(data: bytes, path: Path) -> Document:
     front = _FRONT_MATTER.match(source)
     start = 0 if front is None else front.end()
     fields = front_matter_fields(source[:start])
+    refuse_a_flood(source, str(path))
     reading = _Reading(source, start)
     reading.run()
     blocks, skipped = reading.blocks, reading.skipped
@@ -92,20 +90,21 @@ class _Reading:
         self.md = (
             MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING})
             .enable("table")
-            .disable("text_join")
+            .disable(["inline", "text_join"])
         )
-        self.lines = _lines(source, start)
+        self.lines = lines_of(source, start)
         self.blocks: list[Block] = []
         self.skipped: list[Skipped] = []
         self.claimed: list[tuple[int, int]] = []
         self.regions: dict[int, str] = {}
         self._containers: list[BlockKind] = []
+        self.targets: dict[str, Any] = {}
         self._number: tuple[int, int] | None = None
 
     def run(self) -> None:
         """Fill `blocks` and `skipped`."""
-        text = "\n".join(_shallow(self.source[start:end]) for start, end in self.lines)
-        tokens = self.md.parse(text)
+        text = "\n".join(shallow(self.source[start:end]) for start, end in self.lines)
+        tokens = self.md.parse(text, self.targets)
         index = 0
         while index < len(tokens):
             token = tokens[index]
@@ -140,7 +139,7 @@ class _Reading:
     def _inline(self, token: Token, parent: Token) -> None:
         assert token.map is not None
         content = self._traced(token.content, token.map)
-        piece, skipped = spoken_part(self.md, self.source, content, token.children or [])
+        piece, skipped = spoken_part(self.source, content, self.targets)
         self.skipped += skipped
         lead = _LEAD.match(piece.text)
         if lead is not None:
@@ -221,7 +220,7 @@ class _Reading:
                     self.claimed.append((bar, bar + 1))
                 cursor = content.origins[-1] + 1
                 self.claimed.append((content.origins[0], cursor))
-                piece, skipped = spoken_part(self.md, self.source, content, cell.children or [])
+                piece, skipped = spoken_part(self.source, content, self.targets)
                 tracer.keep(piece)
                 self.skipped += skipped
         self._add(BlockKind.TABLE, tracer.done())
@@ -275,31 +274,9 @@ class _Reading:
 
 
 def _reason(rest: str) -> str:
+    if len(rest) > _MOST_REST:
+        rest = rest[:_MOST_REST].rpartition(" ")[0]
     return next((reason for pattern, reason in _PREFIXES if pattern.match(rest)), "markup")
-
-
-def _shallow(line: str) -> str:
-    """A line without the indent and the marks that would nest it too deep; its end stays."""
-    if line.startswith((" " * _MOST_INDENT, "\t" * (_MOST_INDENT // 4))):
-        line = " " * _MOST_INDENT + line.lstrip(" \t")
-    found = _MARKS.match(line)
-    if found is None:
-        return line
-    end = 0
-    for _ in range(_MOST_MARKS):
-        mark = _MARK.match(line, end)
-        end = found.end() if mark is None else mark.end()
-    return f"{line[:end]} {line[found.end() :]}"
-
-
-def _lines(source: str, start: int) -> list[tuple[int, int]]:
-    """Each line as `(start, end)` without its line end, as markdown-it parts them."""
-    result: list[tuple[int, int]] = []
-    for found in _LINE_END.finditer(source, start):
-        result.append((start, found.start()))
-        start = found.end()
-    result.append((start, len(source)))
-    return result
 
 
 def _next_markup(source: str, start: int, end: int) -> tuple[int, int]:
