@@ -44,11 +44,12 @@ def wait_for(happened: Callable[[], Any], every_s: float = 0.1) -> Any:
 
 
 def write_book(path: Path, sentences: int) -> Path:
+    """Write a book of sentences that no other has: what is spoken once serves every book."""
     parts = ["# A long test"]
     for number in range(1, sentences + 1):
         if number % 100 == 1:
             parts.append(f"## Part {number // 100 + 1}")
-        parts.append(f"Sentence {number} of this book tells of ship {number * 7} and its crew.")
+        parts.append(f"Sentence {number} of {path.stem} tells of ship {number * 7} and its crew.")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n\n".join(parts) + "\n")
     return path
@@ -286,9 +287,9 @@ def test_a_worker_that_is_stopped_takes_its_run_along_and_nothing_that_was_spoke
                 run.kill()
         wait_for(lambda: store.leases.holder(name) is None)
         kept = spoken()
+        service.do(line)
         assert 50 < len(kept) < 1500
         assert not store.takes.damaged(kept, thorough=True)
-    service.do(line)
     service.do(f"prefect deployment run narrate-book/preview -p document={book} --watch")
     assert (service.clone / "outputs" / "preview" / name / f"{name}.wav").exists()
 
