@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,8 +37,8 @@ def book(
     server: options.Server = None,
     concurrency: options.Concurrency = None,
     attention: options.Attention = None,
-    batch_size: options.BatchSize = "auto",
-    compile_mode: options.Compile = None,
+    batch_size: options.BatchSize = None,
+    compile: options.Compile = None,
     tf32: options.Tf32 = False,
     cudnn_benchmark: options.CudnnBenchmark = False,
     precision: options.Precision = None,
@@ -68,7 +69,7 @@ def book(
         int, typer.Option("--max-chars", metavar="N", help="The longest chunk, in characters.")
     ] = 300,
     include: options.Include = None,
-    formats: options.Formats = "wav",
+    format: options.Formats = "wav",
     master: options.Master = "acx",
     title: options.Title = None,
     author: options.Author = None,
@@ -105,53 +106,11 @@ def book(
 
         narrate book.txt --voice me.wav --voice-text "What I say in the recording."
     """
+    asked = locals()
     from narrate import studio
     from narrate.store import Store
 
-    job = Job(
-        document=document,
-        out=out,
-        voice=voice,
-        voice_text=voice_text,
-        voice_text_file=voice_text_file,
-        voice_design=voice_design,
-        backend=backend,
-        model=model,
-        server=server,
-        concurrency=concurrency,
-        attention=attention,
-        batch_size=options.rows(batch_size),
-        compile=compile_mode,
-        tf32=tf32,
-        cudnn_benchmark=cudnn_benchmark,
-        precision=precision,
-        kernels=kernels,
-        cuda_graphs=cuda_graphs,
-        max_context=max_context,
-        frames_per_character=frames_per_character,
-        language=language,
-        speed=speed,
-        chapters=chapters,
-        seed=seed,
-        attempts=attempts,
-        max_chars=max_chars,
-        include=include,
-        format=formats,
-        master=master,
-        title=title,
-        author=author,
-        narrator=narrator,
-        cover=cover,
-        series=series,
-        year=year,
-        description=description,
-        lexicon=lexicon,
-        read_as_written=read_as_written,
-        code=code,
-        verify_asr=verify_asr,
-        workers=workers,
-        force=force,
-    )
+    job = Job(**{field.name: asked[field.name] for field in fields(Job)})
     settings = Settings.from_environment()
     with Store(settings) as store:
         if dry_run:

@@ -39,10 +39,22 @@ __all__ = [
     "VoiceTextFile",
     "Workers",
     "Year",
-    "rows",
 ]
 
 AUTO = "auto"
+
+
+def _rows(batch_size: str) -> int | None:
+    """Understand `--batch-size`: None for `auto`; a UsageError for what is no number."""
+    if batch_size == AUTO:
+        return None
+    if not batch_size.isdecimal():
+        raise UsageError(
+            f"--batch-size does not understand {batch_size!r}",
+            remedy="use auto, or a number from 1 up",
+        )
+    return int(batch_size)
+
 
 Voice = Annotated[
     str | None,
@@ -89,7 +101,8 @@ Attention = Annotated[
     typer.Option("--attention", metavar="NAME", help="sdpa, flash_attention_2 or eager."),
 ]
 BatchSize = Annotated[
-    str, typer.Option("--batch-size", metavar="N", help="Sentences at a time, or auto.")
+    int | None,
+    typer.Option("--batch-size", metavar="N", parser=_rows, help="Sentences at a time, or auto."),
 ]
 Compile = Annotated[
     str | None,
@@ -204,15 +217,3 @@ Code = Annotated[
     str,
     typer.Option("--code", metavar="WAY", help="Code blocks: skip, speak, or announce them."),
 ]
-
-
-def rows(batch_size: str) -> int | None:
-    """Understand `--batch-size`: None for `auto`; a UsageError for what is no number."""
-    if batch_size == AUTO:
-        return None
-    if not batch_size.isdecimal():
-        raise UsageError(
-            f"--batch-size does not understand {batch_size!r}",
-            remedy="use auto, or a number from 1 up",
-        )
-    return int(batch_size)

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from narrate.config import Job, Settings
+from narrate.flows.parameters import parameters_of
 from narrate.store import Store
 from narrate.tasks import deliver, join, plan, read, speak, stitch
 
@@ -31,56 +32,14 @@ def _run_name() -> str:
     persist_result=False,
     log_prints=False,
 )
-def narrate_book(
-    document: str,
-    out: str = "outputs",
-    voice: str | None = None,
-    voice_text: str | None = None,
-    voice_text_file: str | None = None,
-    voice_design: str | None = None,
-    backend: str = "auto",
-    model: str | None = None,
-    server: str | None = None,
-    concurrency: int | None = None,
-    attention: str | None = None,
-    batch_size: int | None = None,
-    compile: str | None = None,
-    tf32: bool = False,
-    cudnn_benchmark: bool = False,
-    precision: str | None = None,
-    kernels: str | None = None,
-    cuda_graphs: bool = True,
-    max_context: int | None = None,
-    frames_per_character: float | None = None,
-    language: str | None = None,
-    speed: float = 1.0,
-    chapters: str | None = None,
-    seed: int | None = None,
-    attempts: int = 3,
-    max_chars: int = 300,
-    include: str | None = None,
-    format: str = "wav",
-    master: str = "acx",
-    title: str | None = None,
-    author: str | None = None,
-    narrator: str | None = None,
-    cover: str | None = None,
-    series: str | None = None,
-    year: int | None = None,
-    description: str | None = None,
-    lexicon: str | None = None,
-    read_as_written: bool = False,
-    code: str = "skip",
-    verify_asr: str | None = None,
-    workers: int = 1,
-    force: bool = False,
-) -> dict[str, Any]:
+@parameters_of(Job)
+def narrate_book(**asked: Any) -> dict[str, Any]:
     """Narrate a document; the store knows what is done, so a run resumes where one ended.
 
     One run leads a book. A second one of the same book speaks beside it until it has ended, and
     leads if it died.
     """
-    job = Job(**locals()).parameters()  # first of all: the parameters, and nothing else yet
+    job = Job(**asked).parameters()
     since = time.time()
     with Store(Settings.from_environment()) as store:
         while True:

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 KEY = "sk-nobody-may-read-this"
 COMMAND = [sys.executable, "-c", "from narrate.cli import main; main()"]
-RUN = "import sys; from narrate.flows.book import narrate_book; narrate_book(sys.argv[1])"
+RUN = "import sys; from narrate.flows.book import narrate_book; narrate_book(document=sys.argv[1])"
 PATIENCE_S = 600.0  # for a machine that others keep busy
 
 
@@ -338,6 +338,7 @@ def test_killed_ten_times_beside_a_second_worker_the_book_ends_by_itself_byte_eq
         check=True,
     )
     place = _made(tmp_path / "here")
+    log = (tmp_path / "log").open("ab")
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -361,11 +362,12 @@ def test_killed_ten_times_beside_a_second_worker_the_book_ends_by_itself_byte_eq
             if kill < 9:
                 workers.append(start())
         [survivor] = workers
-        assert survivor.wait(PATIENCE_S) == 0
+        assert survivor.wait(PATIENCE_S) == 0, (tmp_path / "log").read_text()
     finally:
         for worker in workers:
             worker.kill()
             worker.wait(30)
+        log.close()
     made = place / "outputs" / "book" / "book.wav"
     assert made.read_bytes() == Path(whole.stdout.strip()).read_bytes()
 

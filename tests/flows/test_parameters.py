@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import MISSING, fields
 
 from narrate.config import Job
 from narrate.flows.book import narrate_book
 
 
-def test_the_flow_s_parameters_are_the_job_s_fields_with_their_defaults() -> None:
-    parameters = inspect.signature(narrate_book.fn).parameters
-    of_flow = {name: one.default for name, one in parameters.items()}
-    of_job = {
-        field.name: inspect.Parameter.empty if field.default is MISSING else field.default
-        for field in fields(Job)
+def test_the_parameters_that_a_server_shows_are_the_job_s_fields_with_their_defaults() -> None:
+    shown = narrate_book.parameters
+    assert shown.required == ["document"]
+    assert {name: one.get("default", MISSING) for name, one in shown.properties.items()} == {
+        field.name: field.default for field in fields(Job)
     }
-    assert of_flow == of_job
+    assert shown.properties["speed"]["type"] == "number"
