@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from narrate.core import Block, Document, Pauses, Skipped, Span
+from narrate.core import Block, Document, Pauses, Plan, Skipped, Span
 from narrate.errors import InputError, UsageError
 from narrate.text import CoverageError, PlanOptions, coverage, plan
 from narrate.text.chunks import Cut, Limits, pieces
@@ -166,7 +166,10 @@ def test_coverage_counts_by_reason(document: Reader) -> None:
 
 def test_a_skip_inside_a_chunk_is_not_spoken() -> None:
     read = Document("", "", "en", (), "abc", (Skipped(Span(0, 3), "all of it"),))
-    assert coverage(read, plan(read)).spoken == 0
+    with pytest.raises(InputError, match="no words"):
+        plan(read)
+    silent = Plan("", "", "en", (), (), read.skipped)
+    assert coverage(read, silent).spoken == 0
 
 
 WORDS = "word|Mr. X|“Yes!”|1,234|—|Chapter 1|IV.|_em_|* * *|e\u0301|ﬁn|\u200b|山。|…|[Illustration]"
@@ -183,10 +186,9 @@ def test_whatever_is_written_is_spoken_once_or_skipped(
     document: Reader, parts: list[str], glue: str, max_chars: int
 ) -> None:
     try:
-        read = document(glue.join(parts))
-    except InputError:
-        return
-    planned(read, max_chars)
+        planned(document(glue.join(parts)), max_chars)
+    except InputError as error:
+        assert "no words" in error.what or "empty" in error.what or "white space" in error.what
 
 
 @settings(max_examples=200, deadline=None)
