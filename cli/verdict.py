@@ -54,15 +54,17 @@ def table(verdict: Verdict) -> str:
         f"{'head':>5} {'tail':>5}"
     ]
     for one in verdict.files:
+        name = verdict.name(one)
+        shown = name if len(name) <= 30 else f"…{name[-29:]}"
         for row in one.rows:
             heard = row.heard
             lines.append(
-                f"{one.path.name[:30]:30} {row.chapter[:24]:24} "
+                f"{shown:30} {row.chapter[:24]:24} "
                 f"{duration(heard.duration_s):>11} {heard.rms_dbfs:6.1f} {heard.peak_dbfs:6.1f} "
                 f"{heard.floor_dbfs:6.1f} {heard.head_s:5.2f} {heard.tail_s:5.2f}"
                 f"{'' if row.faults else '  ok'}"
             )
             lines += [f"    {fault}" for fault in row.faults]
-        lines += [f"    {one.path.name}: {fault}" for fault in one.faults]
+        lines += [f"    {name}: {fault}" for fault in one.faults]
     lines += [f"    {fault}" for fault in verdict.faults]
     return "\n".join(lines)

@@ -23,7 +23,9 @@ from narrate.errors import OutputError
 
 __all__ = ["SUFFIXES", "About", "Heard", "about", "listen"]
 
-SUFFIXES = (".wav", ".flac", ".mp3", ".m4b", ".m4a", ".opus", ".ogg")
+SUFFIXES = tuple(
+    [".wav", ".flac", ".mp3", ".m4b", ".m4a", ".mp4", ".aac", ".opus", ".ogg", ".oga", ".wma"]
+)
 _PLAIN = (".wav", ".flac")
 
 _BLOCK_SAMPLES = 1 << 19
@@ -74,7 +76,7 @@ def about(path: Path) -> About:
     said, labels = ffmpeg.describe(path)
     found = re.search(r"Audio: (\w+).*?(\d+) Hz, (\w+)", said)
     if found is None:
-        raise OutputError("there is no sound in this file", where=str(path))
+        raise OutputError("there is no sound in this file", where=str(path), remedy="leave it out")
     kbps = tuple(sorted(bit_rates(path))) if found[1] == "mp3" else ()
     channels = {"mono": 1, "stereo": 2}.get(found[3], 0)
     return About(found[1], int(found[2]), channels, kbps, tuple(parse_marks(labels)))

@@ -22,8 +22,9 @@ AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found, file by file, and what concerns all of them."""
+    """What was found, file by file, and what concerns all of them; names count from `folder`."""
 
+    folder: Path
     master: str
     files: tuple[Checked, ...]
     faults: tuple[str, ...]
@@ -33,13 +34,18 @@ class Verdict:
         """Whether nothing is wrong."""
         return not self.faults and all(one.good for one in self.files)
 
+    def name(self, one: Checked) -> str:
+        """Name a file: those of two discs may be called the same."""
+        return one.path.relative_to(self.folder).as_posix()
+
     def all_faults(self) -> list[str]:
         """Return every fault as a line that says where."""
         found = list(self.faults)
         for one in self.files:
-            found += [f"{one.path.name}: {fault}" for fault in one.faults]
+            name = self.name(one)
+            found += [f"{name}: {fault}" for fault in one.faults]
             for row in one.rows:
-                where = f"{one.path.name}, {row.chapter}" if row.chapter else one.path.name
+                where = f"{name}, {row.chapter}" if row.chapter else name
                 found += [f"{where}: {fault}" for fault in row.faults]
         return found
 
@@ -59,6 +65,8 @@ def check(place: Path, master: str | None = None) -> Verdict:
     InputError where there is none. `master` names the limits; by default those that a book of ours
     was made for, and ACX's for others.
     """
+    if not place.exists():
+        raise InputError("there is no such file or folder", where=str(place))
     folder = _book_folder(place)
     book = _manifest(folder)
     name = master or str(book.get("master", "acx"))
@@ -85,7 +93,9 @@ def check(place: Path, master: str | None = None) -> Verdict:
 
     with ThreadPoolExecutor(AT_ONCE, "check") as pool:
         files = tuple(pool.map(look, paths))
-    return Verdict(name, files, (*missing, *_of_all(files, name)))
+    return Verdict(
+        place if place.is_dir() else place.parent, name, files, (*missing, *_of_all(files, name))
+    )
 
 
 def _book_folder(place: Path) -> Path:
@@ -98,10 +108,19 @@ def _book_folder(place: Path) -> Path:
 
 def _files(place: Path, folder: Path, book: dict[str, Any]) -> list[Path]:
     """The files that a listener gets: of ours, the formats that were asked for."""
-    found = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = sorted(
+        path
+        for path in place.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.is_dir() and not _hidden(path, place)
+    )
     if "wav" in book.get("formats", ["wav"]) or place != folder:
         return found
     return [path for path in found if path.parent != folder / "chapters"]
+
+
+def _hidden(path: Path, place: Path) -> bool:
+    """Whether it is what systems put beside files, such as macOS's `._name`."""
+    return any(part.startswith(".") for part in path.relative_to(place).parts)
 
 
 def _missing(place: Path, planned: dict[Path, Expected], paths: Iterable[Path]) -> Iterator[str]:
@@ -121,6 +140,17 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _planned(folder: Path, book: dict[str, Any]) -> dict[Path, Expected]:
     """The files that a book of ours should have, and what its plan says of each."""
+    try:
+        return _named_in(folder, book)
+    except (AttributeError, KeyError, TypeError, ZeroDivisionError) as error:
+        raise InputError(
+            "what is written of this book is damaged",
+            where=str(folder / MANIFEST),
+            remedy="`narrate export` writes it anew; without it the files are measured alone",
+        ) from error
+
+
+def _named_in(folder: Path, book: dict[str, Any]) -> dict[Path, Expected]:
     chapters = book.get("chapters", [])
     found = {
         folder / one["file"]: Expected(

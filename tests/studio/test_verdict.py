@@ -181,6 +181,23 @@ def test_a_folder_without_audio_is_said_in_words(tmp_path: Path) -> None:
         studio.check(tmp_path)
 
 
+def test_discs_whose_files_are_called_the_same_are_told_apart(tmp_path: Path) -> None:
+    for disc, rate_hz in (("CD1", 8_000), ("CD2", 16_000)):
+        (tmp_path / disc / "folder.mp3").mkdir(parents=True)
+        soundfile.write(tmp_path / disc / "01.FLAC", np.zeros(rate_hz, np.int16), rate_hz)
+        (tmp_path / disc / "._01.FLAC").write_bytes(b"put there by a system")
+    found = faults(tmp_path)
+    assert "CD1/01.FLAC: 8000 Hz, not 44100" in found and "CD2/01.FLAC: 16000 Hz" in str(found)
+    assert len(studio.check(tmp_path).files) == 2
+
+
+def test_a_damaged_account_of_the_book_is_said_in_words(book: Path) -> None:
+    facts = json.loads((book / "book.json").read_text())
+    (book / "book.json").write_text(json.dumps(facts | {"files": [{"file": "a.mp3"}]}))
+    with pytest.raises(InputError, match=r"damaged.*book\.json"):
+        studio.check(book)
+
+
 @pytest.mark.parametrize("content", [b"", b"no audio at all"])
 def test_a_damaged_file_is_a_fault_and_the_others_are_heard(content: bytes, book: Path) -> None:
     (book / "mp3/01-the-lamp.mp3").write_bytes(content)
