@@ -198,10 +198,9 @@ def print_result(delivered: Delivered) -> None:
 
 
 def _print_chapters(delivered: Delivered) -> None:
-    for path in delivered.chapters:
+    by_itself = delivered.chapters if "wav" in delivered.waiting or not delivered.files else ()
+    for path in (*delivered.files, *by_itself):
         typer.echo(path)
-    typer.echo(
-        f"{len(delivered.chapters)} of {amount(delivered.of_chapters, 'chapter')} done; the whole "
-        "book is made when all are there.",
-        err=True,
-    )
+    done = f"{len(delivered.chapters)} of {amount(delivered.of_chapters, 'chapter')} done"
+    waiting = ", ".join(delivered.waiting)
+    typer.echo(f"{done}; made when all are there: {waiting}." if waiting else f"{done}.", err=True)

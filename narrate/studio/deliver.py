@@ -30,6 +30,7 @@ from narrate.studio.report import write_report
 from narrate.studio.stitch import CHAPTER, finished_chapters, master_of
 from narrate.studio.timeline import TIMELINE, write_timeline
 from narrate.studio.verdict import check
+from narrate.sync.captions import FORMATS as CAPTIONS
 
 __all__ = ["Delivered", "checked", "deliver", "encode_chapter", "finished"]
 
@@ -43,7 +44,8 @@ class Delivered:
 
     `files` are the results in the formats asked for: a book's file, or a folder of its chapters.
     `faults` names the chunks whose best take is still a bad one, each with what is wrong;
-    `findings` is what is wrong with the finished files.
+    `findings` is what is wrong with the finished files, `waiting` names the formats of the whole
+    book that are made when all its chapters are there.
     """
 
     book_id: str
@@ -56,6 +58,7 @@ class Delivered:
     faults: tuple[tuple[int, str], ...] = ()
     files: tuple[Path, ...] = ()
     findings: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
     def as_values(self) -> dict[str, Any]:
         """Return the facts as JSON has them."""
@@ -70,6 +73,7 @@ class Delivered:
             "faults": [list(fault) for fault in self.faults],
             "files": [str(path) for path in self.files],
             "findings": list(self.findings),
+            "waiting": list(self.waiting),
         }
 
     @classmethod
@@ -86,6 +90,7 @@ class Delivered:
             tuple((position, fault) for position, fault in values["faults"]),
             tuple(Path(path) for path in values["files"]),
             tuple(values["findings"]),
+            tuple(values["waiting"]),
         )
 
 
@@ -203,7 +208,15 @@ def _delivered(
         sum(output.duration_s for output in chapters.values()),
         _faults(store, book.id, chapters),
         tuple(dict.fromkeys(files)),
+        waiting=() if len(chapters) == len(titles) else tuple(filter(_of_whole, _formats(book))),
     )
+
+
+def _of_whole(form: str) -> bool:
+    """Whether a format is one file for the whole book and nothing before."""
+    if form in FORMATS:
+        return not FORMATS[form].by_chapter
+    return form not in CAPTIONS
 
 
 def _faults(store: Store, book_id: str, chapters: Iterable[int]) -> tuple[tuple[int, str], ...]:

@@ -97,7 +97,10 @@ def test_without_a_server_of_the_users_one_is_embedded_and_gone_afterwards(
 
 
 def test_status_tells_what_is_done_and_where(narrate: Narrate, data: Path) -> None:
-    narrate(data / "short-story.txt", "--chapters", "1")
+    forms = "flac,epub3,w3c,srt"
+    part = narrate(data / "short-story.txt", "--chapters", "1", "--format", forms)
+    assert "1 of 2 chapters done; made when all are there: epub3, w3c." in part.stderr
+    assert [Path(line).name for line in part.stdout.splitlines()] == ["flac"]
     said = narrate("status", "short-story").stdout
     assert "1 of 2 chapters" in said and "goes on" in said
     assert "short-story" in narrate("status").stdout
