@@ -29,7 +29,7 @@ from narrate.studio.verify import Verifier, open_verifier
 
 __all__ = ["assist", "speak"]
 
-CLAIM_TAKES_ALONE = 256
+CLAIM_TAKES_ALONE = 1024
 CLAIM_TAKES = 64
 LEAST_CLAIM_TAKES = 4
 LOOK_EVERY_S = 2.0
@@ -225,9 +225,9 @@ class _Speaker:
             self.tally.again(take, self.board.open.get(take.take_key, ()))
             self._again(claimed)
             return
-        if take.fault:
+        if take.fault and claimed.attempt:
             self.attempts.settle(claimed)
-        else:
+        else:  # good, or the only attempt there is
             self.decided.append(take.take_key)
             if len(self.decided) >= CLAIM_TAKES:
                 self._end_claims()
