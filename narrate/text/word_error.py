@@ -1,7 +1,8 @@
 """How many words of a text were heard otherwise: word error rate, on words made comparable.
 
 Case, punctuation and the way numbers are written do not count: both texts go through what puts
-numbers into words. Where a script has no spaces, each of its characters is a word.
+numbers into words. Where a script has no spaces, each of its characters is a word. Two words that
+were heard as one, or one as two (to-day and today), are the same.
 """
 
 from __future__ import annotations
@@ -48,11 +49,15 @@ def words_of(text: str, language: str) -> list[str]:
 
 
 def _distance(one: Sequence[str], other: Sequence[str]) -> int:
+    old: list[int] = []
     row = list(range(len(other) + 1))
-    for index, word in enumerate(one, 1):
-        before, row[0] = row[0], index
-        for place, heard in enumerate(other, 1):
-            changed = before + (word != heard)
-            before = row[place]
-            row[place] = min(changed, row[place] + 1, row[place - 1] + 1)
+    for index, word in enumerate(one):
+        older, old, row = old, row, [index + 1]
+        for place, heard in enumerate(other):
+            least = min(old[place] + (word != heard), old[place + 1] + 1, row[place] + 1)
+            if index and one[index - 1] + word == heard:
+                least = min(least, older[place])
+            if place and other[place - 1] + heard == word:
+                least = min(least, old[place - 1])
+            row.append(least)
     return row[-1]

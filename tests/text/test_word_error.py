@@ -21,6 +21,9 @@ from narrate.text.word_error import words_of
         ("one two three four", "", "en", 4, 4),
         ("吾輩は猫である。", "吾輩は猫だある", "ja", 1, 7),
         ("Straße", "STRASSE", "de", 0, 1),
+        ("To-day I saw any one.", "today i saw anyone", "en", 0, 6),
+        ("Nobody saw the lighthouse.", "No body saw the light house", "en", 0, 4),
+        ("To-day, to-morrow", "today tomato", "en", 2, 4),
     ],
 )
 def test_errors_are_counted(
