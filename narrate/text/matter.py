@@ -13,7 +13,7 @@ from dataclasses import replace
 from narrate.core import Block, Chapter
 from narrate.text.roles import aside_of_title
 
-__all__ = ["CODE", "COPYRIGHT", "is_copyright", "is_index_entry", "without_matter"]
+__all__ = ["CODE", "COPYRIGHT", "is_copyright", "is_imprint", "is_index_entry", "without_matter"]
 
 CODE = "code block"
 COPYRIGHT = "copyright page"
@@ -26,6 +26,14 @@ _COPYRIGHT = re.compile(
     r"|tutti i diritti riservati|todos os direitos reservados|все права защищены",
     re.IGNORECASE,
 )
+_IMPRINT = re.compile(
+    r"(?:first |originally |re)?(?:published|printed|issued|edition|typeset)\b"
+    r"|(?:this |first |second |third |paperback |e-?book )edition\b"
+    r"|cover (?:design|art|illustr|photo)|the moral rights? of|a (?:cip )?catalogue record"
+    r"|british library|library of congress|this is a work of fiction"
+    r"|(?:https?://|www\.)\S+$|\d+(?: \d+){4,}$|printing:?\s",
+    re.IGNORECASE,
+)
 _MOST_CHARS = 1_200
 # "whale, 12, 30-34": what is looked up, and the pages that it stands on.
 _PAGES = r"\d{1,4}(?:\s?[–-]\s?\d{1,4})?"
@@ -35,6 +43,11 @@ _INDEX_ENTRY = re.compile(rf".{{1,80}}?[,.\s]\s*{_PAGES}(?:,\s*{_PAGES})*\.?")
 def is_copyright(text: str) -> bool:
     """Whether a paragraph states rights, an edition or a book's number."""
     return len(text) <= _MOST_CHARS and _COPYRIGHT.match(text) is not None
+
+
+def is_imprint(text: str) -> bool:
+    """Whether a paragraph next to a copyright tells of the edition: who printed it, and when."""
+    return len(text) <= _MOST_CHARS and _IMPRINT.match(text) is not None
 
 
 def is_index_entry(line: str) -> bool:

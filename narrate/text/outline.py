@@ -148,7 +148,8 @@ def title_of(block: Block) -> str:
     """A heading on one line: its number and its title parted by a stop."""
     lines = block.text.split("\n")
     for index, line in enumerate(lines[:-1]):
-        lines[index] = line if line[-1:] in ".:!?—–" else f"{line}."
+        if line[-1:] not in ".:!?—–" and heading_of(line) is not None:
+            lines[index] = f"{line}."
     return " ".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from narrate.text.headings import (
     Heading,
@@ -16,10 +16,10 @@ from narrate.text.headings import (
     is_title,
     label_of,
 )
-from narrate.text.matter import COPYRIGHT, is_copyright, is_index_entry
+from narrate.text.matter import COPYRIGHT, is_copyright, is_imprint, is_index_entry
 from narrate.text.paragraphs import Group
 
-__all__ = ["listed", "split_headings"]
+__all__ = ["listed", "split_headings", "titles_in"]
 
 CONTENTS = "table of contents"
 INDEX = "index"
@@ -28,8 +28,12 @@ _HEADING_LINES = 4
 _CENTRED = 8  # columns of indent
 _ENTRY_CHARS = 160
 _PAGE = re.compile(r"(?:\s*\.[ .]{2,}|\s{2,}|\t)\s*[\divxlc]+$", re.IGNORECASE)
+_LOOSE_PAGE = re.compile(r"[\s.·…_]+\d{1,4}$")
+_COLUMN_HEADS = frozenset(["page", "pages", "chapter", "chapterpage", "chappage", "seite"])
+_LEAST_TITLES = 2
 _MIN_LIST = 3
 _MATTER_GROUPS = 40
+_OPENING_GROUPS = 15  # of a text in which no heading ends the opening
 _MIN_INDEX = 5
 _INDEX_SHARE = 0.6
 _WIDE_GAP = 3  # blank lines
@@ -45,18 +49,37 @@ def listed(source: str, groups: Sequence[Group]) -> dict[int, str]:
         end, reason = lists.at(index)
         reasons |= dict.fromkeys(range(index, end), reason)
         index = max(end, index + 1)
-    opening = next((i for i, head in enumerate(lists.heads) if head and i not in reasons), 0)
-    for index in (*range(min(opening, _MATTER_GROUPS)), *lists.closing()):
+    heads = (i for i, head in enumerate(lists.heads) if head and i not in reasons)
+    opening = range(min(next(heads, _OPENING_GROUPS), _MATTER_GROUPS, len(groups)))
+    for index in (*opening, *lists.closing()):
         if index not in reasons and is_copyright(" ".join(lists.texts[index].split())):
             reasons[index] = COPYRIGHT
+    for order, beside in ((opening, -1), (opening[::-1], 1)):
+        for index in order:
+            known = index in reasons or reasons.get(index + beside) != COPYRIGHT
+            if not known and is_imprint(lists.texts[index]):
+                reasons[index] = COPYRIGHT
     return reasons if len(reasons) < len(groups) else {}
 
 
-def split_headings(source: str, groups: Sequence[Group]) -> list[tuple[Group, Heading | None]]:
-    """Each group and the heading it is, titles joined to their numbers; None for text."""
+def titles_in(source: str, groups: Sequence[Group], aside: Mapping[int, str]) -> frozenset[str]:
+    """The titles that the contents of a text list, as keys to find them again."""
+    contents = (groups[index] for index, reason in aside.items() if reason == CONTENTS)
+    lines = (line for group in contents for line in group.text(source).split("\n"))
+    return frozenset(key for line in lines if not is_contents(line) for key in _names(line))
+
+
+def split_headings(
+    source: str, groups: Sequence[Group], titles: frozenset[str] = frozenset()
+) -> list[tuple[Group, Heading | None]]:
+    """Each group and the heading it is, titles joined to their numbers; None for text.
+
+    `titles` are the keys of what the contents list: where such a line stands alone, it is one.
+    """
     parts = [part for group in groups for part in _first_line_apart(source, group)]
     found = [_short_heading(source, part) for part in parts]
     _keep_sequence(found)
+    _name_by_contents(source, parts, found, titles)
     result: list[tuple[Group, Heading | None]] = []
     index = 0
     while index < len(parts):
@@ -71,6 +94,23 @@ def split_headings(source: str, groups: Sequence[Group]) -> list[tuple[Group, He
                 index += 1
         result.append((group, heading))
     return result
+
+
+def _name_by_contents(
+    source: str, parts: Sequence[Group], found: list[Heading | None], titles: frozenset[str]
+) -> None:
+    """Make headings of the first lines that the contents name, where no numbers tell chapters."""
+    if not titles or any(head and head.kind is not HeadingKind.NAMED for head in found):
+        return
+    named: dict[str, int] = {}
+    for index, part in enumerate(parts):
+        if len(part.lines) <= 2 and found[index] is None:
+            key = _key(part.text(source))
+            if key in titles:
+                named.setdefault(key, index)
+    if len(named) >= _LEAST_TITLES:
+        for key, index in named.items():
+            found[index] = Heading(HeadingKind.NAMED, key, 0, "")
 
 
 def _first_line_apart(source: str, group: Group) -> list[Group]:
@@ -160,7 +200,11 @@ class _Lists:
             return start + 1
         end = start + 1
         entries: set[str] = set()
+        paged = True
         while end < len(self.texts) and self._is_entry(end):
+            if end > start + 2 and paged and not (self._paged(end) or self._paged(end + 1)):
+                break
+            paged = paged and (self._paged(end) or self.keys[end] in _COLUMN_HEADS)
             ends_list = end + 1 == len(self.texts) or not self._is_entry(end + 1)
             if self.keys[end] in entries and (ends_list or self.keys[end] == self.keys[start + 1]):
                 break
@@ -169,16 +213,26 @@ class _Lists:
         return end if end > start + 1 else start
 
     def _is_entry(self, index: int) -> bool:
-        text = self.texts[index]
+        text, key = self.texts[index], self.keys[index]
         lines = text.split("\n")
         short = len(lines) <= 2 and len(text) <= _ENTRY_CHARS
-        again = self.keys[index] and self.counts[self.keys[index]] > 1
-        if short and (self.heads[index] is not None or again):
+        again = key and self.counts[key] > 1
+        if short and (self.heads[index] is not None or again or key in _COLUMN_HEADS):
             return True
         listed = sum(
-            _PAGE.search(line) is not None or heading_of(line) is not None for line in lines
+            _PAGE.search(line) is not None
+            or heading_of(line) is not None
+            or any(self.counts[name] > (name == key) for name in _names(line))
+            for line in lines
         )
         return 2 * listed > len(lines)
+
+    def _paged(self, index: int) -> bool:
+        """Whether a group ends in a page, as entries of printed contents do."""
+        if index >= len(self.texts) or _LOOSE_PAGE.search(self.texts[index]) is None:
+            return False
+        head = self.heads[index]
+        return head is None or bool(head.title)  # "Chapter 1" ends in its own number
 
     def closing(self) -> range:
         """The groups at the end among which a copyright may stand."""
@@ -214,6 +268,14 @@ class _Lists:
             end += 1
         again = all(self.last[label] >= end for label in labels)
         return end if again and len(labels) >= _MIN_LIST else start
+
+
+def _names(line: str) -> frozenset[str]:
+    """The keys under which the chapter that an entry of the contents names may begin."""
+    bare = _LOOSE_PAGE.sub("", line.strip())
+    head = heading_of(bare)
+    titles = (line, bare, "" if head is None else head.title)
+    return frozenset(filter(None, map(_key, titles)))
 
 
 def _key(text: str) -> str:

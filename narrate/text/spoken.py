@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from narrate.text import verbal
 from narrate.text.lexicon import Entry, rule_of
@@ -19,6 +20,7 @@ _CELL_END = re.compile(r"\s*\|\s*")
 # Not between letters or digits: 2*3 and snake_case mean something.
 _NAMED_ALOUD = re.compile(r"(?<!\S)[*~=^_|]+(?!\S)|(?<![\w*])[*_]+|[*_]++(?![^\W_])")
 _SIGNS = re.compile(r"[*~=^_|]")
+_COUNTED = frozenset(["en", "de", "fr", "es", "it", "pt", "ru"])
 _TICK_QUOTE = re.compile(r"`+")
 
 
@@ -59,16 +61,17 @@ def _in_words(text: str, reading: Reading, heading: bool) -> str:
     if own is not None:
         claims.run(own)
     if not reading.as_written:
-        if heading and language == "en":
-            claims.run(_HEADING)
+        if heading and language in _COUNTED:
+            claims.run(_heading_rule(language))
         verbal.say(claims, language)
     return claims.words()
 
 
-def _heading(found: re.Match[str]) -> str | None:
-    value = roman(found["number"])
-    words = cardinal(value) if value and found.start() == 0 else None
-    return words and words.capitalize()
+@lru_cache(maxsize=8)
+def _heading_rule(language: str) -> Rule:
+    def say(found: re.Match[str]) -> str | None:
+        value = roman(found["number"])
+        words = cardinal(value, language) if value and found.start() == 0 else None
+        return words and words.capitalize()
 
-
-_HEADING = Rule(HEADING, _heading)
+    return Rule(HEADING, say)

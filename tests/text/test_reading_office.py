@@ -104,6 +104,43 @@ def test_a_hyphen_at_a_line_s_end_goes_only_where_the_word_is_known(
     assert "waterfall where he found a well-known stone." in " ".join(texts)
 
 
+FRONT = ["THE LIGHTHOUSE", "", "Ann Writer", "", "Copyright 2019 by Ann Writer",
+         "All rights reserved. No part of this book may be copied.", "ISBN 978-3-16-148410-0",
+         "First published in 2019 by Sea Press, London."]  # fmt: skip
+CONTENTS = {
+    "numbers": ["CONTENTS", "", "1 The Light ........ 5", "2 The Storm ........ 9",
+                "3 The Boat ........ 13"],
+    "chapters": ["Contents", "", "Chapter 1: The Light 5", "Chapter 2: The Storm 9",
+                 "Chapter 3: The Boat 13"],
+    "titles alone": ["Contents", "", "The Light 5", "The Storm 9", "The Boat 13"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_the_front_and_the_back_of_a_pdf_are_recognised(
+    document: Callable[..., Document], kind: str
+) -> None:
+    chapters = []
+    for number, title in enumerate(["The Light", "The Storm", "The Boat"], 1):
+        head = [title] if kind == "titles alone" else [f"Chapter {number}", title]
+        prose = [
+            f"It was day {number} on the mole, and the keeper of the light went out to look",
+            f"at the sea, which lay as it had lain on day {number} of the year before.",
+        ]
+        chapters.append([*head, "", *prose])  # fmt: skip
+    index = ["INDEX", "", *(f"{word}, {n}, {n + 3}" for n, word in enumerate(
+        ["boats", "foam", "gulls", "lamps", "oil", "storms"], 4))]  # fmt: skip
+    made = planned(document(page_texts([FRONT, CONTENTS[kind], *chapters, index]), "a.pdf"))
+    assert [title.removeprefix(f"Chapter {n}. ") for n, title in enumerate(made.chapter_titles, 1)
+            ] == ["The Light", "The Storm", "The Boat"]  # fmt: skip
+    text = " ".join(chunk.text for chunk in made.chunks)
+    assert text.startswith("THE LIGHTHOUSE Ann Writer Chapter 1" if kind != "titles alone" else
+                           "THE LIGHTHOUSE Ann Writer The Light")  # fmt: skip
+    assert text.endswith("of the year before.")
+    reasons = {skip.reason for skip in made.skipped}
+    assert {"table of contents", "copyright page", "index"} <= reasons
+
+
 def test_pride_and_prejudice_reads_from_pdf_as_from_text() -> None:
     def words(document: Document) -> Counter[str]:
         text = " ".join(chunk.text for chunk in plan(document).chunks)

@@ -294,3 +294,16 @@ def test_prose_about_rights_is_no_copyright_page(document: Reader, text: str) ->
 def test_a_document_that_is_all_licence_is_spoken(document: Reader) -> None:
     assert planned(document("Copyright 2020 Ann Author\n")).chunks
     assert planned(document("# Licence\n\nDo as you like.", "a.md")).chunks
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", "  7\n", " ....... 7\n"])
+def test_chapters_that_the_contents_name_begin_where_their_titles_stand(
+    document: Callable[..., Document], between: str
+) -> None:
+    titles = ["The Sisters", "An Encounter", "After the Race"]
+    prose = "The keeper walked along the mole with his lantern, as he had\ndone for years. "
+    text = "SEA TALES\n\nby Ann Writer\n\n\nCONTENTS\n\n" + between.join([*titles, ""]) + "\n\n"
+    text += "".join(f"\n\n{title.upper()}\n\n{prose * 3}\n\n{prose}\n" for title in titles)
+    made = planned(document(text))
+    assert list(made.chapter_titles) == [title.upper() for title in titles]
+    assert "table of contents" in {skip.reason for skip in made.skipped}

@@ -120,7 +120,8 @@ def test_what_could_mean_two_things_is_left_as_it_is_written(text: str) -> None:
 
 OTHERS = [
     ("de", "23 Hunde, 1.234,5 km, 5 %, 5,20 €", "dreiundzwanzig Hunde, "
-     "eintausendzweihundertvierunddreißig Komma fünf km, fünf Prozent, fünf Euro und zwanzig Cent"),
+     "eintausendzweihundertvierunddreißig Komma fünf Kilometer, fünf Prozent, "
+     "fünf Euro und zwanzig Cent"),
     ("de", "1984, am 3. Mai, 14:30 Uhr", "neunzehnhundertvierundachtzig, am dritten Mai, "
      "vierzehn Uhr dreißig"),
     ("de", "die 90er, 1 Katze, 3. Mai, 3.5.1990", "die neunziger, 1 Katze, 3. Mai, 3.5.1990"),
@@ -131,6 +132,19 @@ OTHERS = [
     ("es", "el siglo XIX, siglo V", "el siglo diecinueve, siglo V"),
     ("it", "il XX secolo", "il ventesimo secolo"),
     ("de", "Sie kommt am 3.", "Sie kommt am 3."),
+    ("de", "Kapitel IV, Teil C, Nr. 5, z. B. 20 °C, 1 km, Dr. Hall, Ludwig XIV.",
+     "Kapitel vier, Teil C, Nummer fünf, zum Beispiel zwanzig Grad Celsius, 1 km, Doktor Hall, "
+     "Ludwig XIV."),
+    ("fr", "CHAPITRE I. M. Hall, Mme Lucas, n° 5, 3,5 kg, Louis XIV, Louis I",
+     "CHAPITRE premier. Monsieur Hall, Madame Lucas, numéro cinq, trois virgule cinq kilogrammes, "
+     "Louis quatorze, Louis I"),
+    ("es", "Capítulo IV, Sr. García, 5 km, Felipe II, Alfonso XIII",
+     "Capítulo cuatro, señor García, cinco kilómetros, Felipe segundo, Alfonso trece"),
+    ("it", "Capitolo IV, il sig. Rossi, 5 km, Pio IX",
+     "Capitolo quattro, il signor Rossi, cinque chilometri, Pio nono"),
+    ("pt", "Capítulo IV, o Sr. Hall, p. ex. 20 °C", "Capítulo quatro, o Senhor Hall, por exemplo "
+     "vinte graus Celsius"),
+    ("ru", "Глава IV, т. е. № 5", "Глава четыре, то есть номер пять"),
     ("ru", "3 мая", "3 мая"),
     ("pt", "R$ 5,20", "R$ 5,20"),
     ("es", "23 libros, 200 páginas, 3,14, 5 €, 3.ª", "veintitrés libros, 200 páginas, tres coma "
@@ -178,6 +192,16 @@ def test_a_bare_numeral_is_a_number_in_a_heading_alone(document: Callable[..., D
         "Two",
         "On.",
     ]
+
+
+def test_a_bare_numeral_over_a_german_chapter_is_a_number(
+    document: Callable[..., Document],
+) -> None:
+    text = "".join(
+        f"{n}.\n\nDer Wärter ging mit der Laterne über die Mole.\n\n" for n in ("I", "II")
+    )
+    chunks = plan(document(text), PlanOptions(language="de")).chunks
+    assert [chunk.spoken for chunk in chunks[::2]] == ["Eins.", "Zwei."]
 
 
 def test_a_row_of_numbers_does_not_explode_into_one_long_chunk(

@@ -16,6 +16,8 @@ from statistics import median
 
 from narrate.core import Document
 from narrate.errors import InputError
+from narrate.text.headings import HeadingKind, heading_of, is_index
+from narrate.text.matter import is_index_entry
 from narrate.text.readers import txt
 
 __all__ = ["read"]
@@ -122,8 +124,18 @@ def _running(pages: Sequence[Sequence[_Line]]) -> set[int]:
         id(line)
         for line in edges
         if (same[line.text] >= least and len(line.text) <= 100)
-        or (_key(line)[1] is not None and offsets[_key(line)] >= _LEAST_REPEATED)
+        or (
+            _key(line)[1] is not None
+            and offsets[_key(line)] >= _LEAST_REPEATED
+            and not _is_chapter(line.text)
+        )
     }
+
+
+def _is_chapter(text: str) -> bool:
+    """Whether a line is "Chapter 3": short chapters, a page each, count on as pages do."""
+    heading = heading_of(text)
+    return heading is not None and heading.kind is HeadingKind.NUMBERED and not heading.title
 
 
 def _key(line: _Line) -> tuple[str, int | None]:
@@ -164,8 +176,10 @@ def _starts(before: _Line, line: _Line, left: float, usual: float, width: float)
         return ended or (not line.text[0].islower() and before.right - left < _SHORT_LINE * width)
     if before.top - line.top > usual * _WIDE_GAP or line.top > before.top + 1:
         return True
-    if before.right - left < _SHORT_LINE * width and (ended or not line.text[0].islower()):
-        return True
+    if before.right - left < _SHORT_LINE * width:
+        listed = is_index(before.text) or is_index_entry(before.text)
+        if ended or not line.text[0].islower() or (listed and is_index_entry(line.text)):
+            return True
     return ended and line.left > left + _INDENT and before.left <= left + 1
 
 

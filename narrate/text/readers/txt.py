@@ -25,7 +25,7 @@ from narrate.text.paragraphs import (
     parted,
     wrap_width,
 )
-from narrate.text.sections import listed, split_headings
+from narrate.text.sections import listed, split_headings, titles_in
 from narrate.text.traced import Traced, Tracer, skipped_in
 
 __all__ = ["read", "read_text"]
@@ -68,7 +68,9 @@ def read_text(
         *(
             (group, heading, "")
             for group, heading in split_headings(
-                source, [group for index, group in enumerate(groups) if index not in aside]
+                source,
+                [group for index, group in enumerate(groups) if index not in aside],
+                titles_in(source, groups, aside),
             )
         ),
     ]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from narrate.text.verbal.abroad import ABROAD
 from narrate.text.verbal.centuries import CENTURIES
 from narrate.text.verbal.claims import Group, Rule, alone, word_after, word_before
 from narrate.text.verbal.numerals import cardinal, decimal, money, ordinal, year
@@ -263,9 +264,11 @@ _EAST = {"ja": _east("ja", "パーセント"), "ko": _east("ko", " 퍼센트")}
 OTHERS: Mapping[str, tuple[Group, ...]] = MappingProxyType(
     {
         manner.language: (
+            Group(_DIGIT, _KEPT),
+            ABROAD[manner.language],
             Group(
                 _DIGIT,
-                (*_KEPT, *_ORDINALS.get(manner.language, ()), *_Numbers(manner).rules()),
+                (*_ORDINALS.get(manner.language, ()), *_Numbers(manner).rules()),
             ),
             *((CENTURIES[manner.language],) if manner.language in CENTURIES else ()),
         )
