@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 DEMO := data/tokenization-tutorial.md
 ARGS ?=
+# As many tests at a time as there are processors, four at most; ARGS="-n 0" runs one by one.
+SPREAD := -n auto --maxprocesses 4 --dist worksteal
 BOOK ?=
 SIDE_BY_SIDE := docs/benchmarks/side-by-side
 
@@ -24,18 +26,24 @@ venv: $(VENV)/.core ## make .venv with narrate and its command in it
 dev: $(VENV)/.dev ## add the tools for tests and lint to .venv
 
 # A stamp each, written last: an install that broke off is done again.
-$(VENV)/.core: pyproject.toml constraints.txt
+$(VENV)/.made:
 	@$(MAKE) --no-print-directory python PYTHON="$(PYTHON)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing narrate into $(VENV) (a minute or two the first time) ..."
 	@$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
 
-# torch first, alone and exact: resolved among the rest it can become a newer build with gigabytes
-# of CUDA packages. The tests run the published speech model, tiny, on the CPU.
-$(VENV)/.dev: $(VENV)/.core
+# The two largest packages beside the core, which shares no file with them. torch alone and exact:
+# resolved among the rest it can become a newer build with gigabytes of CUDA packages. The tests run
+# the published speech model, tiny, on the CPU.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Installing the tools for tests and lint into $(VENV) ..."
-	@$(PIP) install --quiet "$$(grep '^torch==' constraints.txt)"
+	@large="$$(sed -n 's/^\(torch==[^ ;]*\).*/\1/p; s/^\(triton==[^ ;]*\).*/\1/p' constraints.txt)"; \
+	$(PIP) install --quiet --no-deps --no-warn-conflicts $$large & \
+	$(MAKE) --no-print-directory $(VENV)/.core && wait $$!
 	@$(PIP) install --quiet -c constraints.txt -e '.[dev,qwen,bench]'
 	@touch $@
 
@@ -43,10 +51,10 @@ demo: venv ## narrate the sample tutorial with the preview voice
 	@wav=$$($(BIN)/narrate $(DEMO)) && echo "The audiobook is $$wav"
 
 test: dev ## run the default tests; ARGS="-k plan" picks
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-all: dev ## run every test, the slow ones too
-	@$(BIN)/python -m pytest -m "" $(ARGS)
+	@$(BIN)/python -m pytest -m "" $(SPREAD) $(ARGS)
 
 lint: dev ## ruff, formatting, mypy, import contracts
 	@$(BIN)/ruff check .

@@ -108,6 +108,7 @@ def test_status_tells_what_is_done_and_where(narrate: Narrate, data: Path) -> No
     assert "2 of 2 chapters" in (said := narrate("status").stdout) and "finished" in said
 
 
+@pytest.mark.slow
 def test_clean_removes_what_an_edit_left_behind(narrate: Narrate, tmp_path: Path) -> None:
     book = write_book(tmp_path / "book.md", SENTENCES[:4])
     narrate(book)
@@ -133,7 +134,10 @@ def interrupted(environment: dict[str, str], book: Path, stop: signal.Signals) -
     return process.returncode, said
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_a_stop_keeps_what_was_spoken_and_says_how_to_go_on(
     narrate: Narrate,
     environment: dict[str, str],
@@ -153,8 +157,9 @@ def test_a_stop_keeps_what_was_spoken_and_says_how_to_go_on(
         assert store.leases.holder("book") is None
 
 
-def test_killed_at_twenty_random_moments_the_book_comes_out_byte_equal(
-    narrate: Narrate, environment: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_the_book_comes_out_byte_equal(
+    narrate: Narrate, environment: dict[str, str], tmp_path: Path, kills: int
 ) -> None:
     book = write_book(tmp_path / "book.md")
     whole = tmp_path / "other" / "book.md"
@@ -164,7 +169,7 @@ def test_killed_at_twenty_random_moments_the_book_comes_out_byte_equal(
     expected = Path(narrate(whole, "--out", "other/out", NARRATE_HOME=other).stdout.strip())
     chance = random.Random(20)
     stored: dict[str, int] = {}
-    for _ in range(20):
+    for _ in range(kills):
         process = subprocess.Popen(
             [*COMMAND, str(book)], env=environment, cwd=tmp_path, stderr=subprocess.PIPE
         )
@@ -284,6 +289,7 @@ def test_a_full_disk_under_the_outputs_loses_nothing(
     assert again.returncode == 0, again.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_takes_keeps_what_is_stored(
     narrate: Narrate, tmp_path: Path, small_disk: Path, prefect_api: str
 ) -> None:

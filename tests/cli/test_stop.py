@@ -47,7 +47,9 @@ def test_what_is_logged_after_the_end_prints_no_traceback() -> None:
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_stop_that_got_lost_is_given_again(stop: signal.Signals) -> None:
     run = subprocess.Popen(
         [sys.executable, "-c", SWALLOW_THE_FIRST],

@@ -114,6 +114,7 @@ def test_without_a_transcript_it_holds_the_speaker_alone(
         assert prompt.speaker.shape == (64,)
 
 
+@pytest.mark.slow
 def test_two_workers_that_start_together_compute_it_once(
     spoken_sample: Path, home: Path, base: Checkpoint
 ) -> None:

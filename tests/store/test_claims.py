@@ -162,7 +162,7 @@ def test_the_store_tells_who_leads_and_who_speaks_what(store: Store) -> None:
     assert store.claims.workers("b") == 1
 
 
-@pytest.mark.parametrize("most", [1, 7])
+@pytest.mark.parametrize("most", [pytest.param(1, marks=pytest.mark.slow), 7])
 def test_processes_that_claim_at_once_speak_every_take_once(
     store: Store, environment: dict[str, str], most: int
 ) -> None:

@@ -55,7 +55,7 @@ def spoil(recording: Path) -> None:
     os.utime(recording, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["sdpa", pytest.param("eager", marks=pytest.mark.slow)])
 def test_a_book_is_spoken_and_the_second_run_does_not_touch_the_recording(
     store: Store, cloned: Callable[..., Job], recording: Path, attention: str
 ) -> None:
