@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 
 from httpx import HTTPError
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
@@ -38,17 +39,16 @@ def summarize(store: Store, book_id: str, since: float) -> None:
 def as_markdown(told: Summary) -> str:
     """Lay a summary out as two tables and a list."""
     lines = [
-        f"# {told.title or told.book_id}",
+        f"# {_plain(told.title) or told.book_id}",
         "",
         "| chapter | title | audio s | chunks | spoken now | again | flagged | x real time |",
         "|---:|---|---:|---:|---:|---:|---:|---:|",
     ]
     for part in told.chapters:
         speed = f"{part.speed:.0f}" if part.speed else ""
-        title = part.title.replace("|", "\\|")
         lines.append(
-            f"| {part.number} | {title} | {part.audio_s:.1f} | {part.chunks} | {part.spoken} | "
-            f"{part.retried} | {len(part.flagged)} | {speed} |"
+            f"| {part.number} | {_plain(part.title)} | {part.audio_s:.1f} | {part.chunks} | "
+            f"{part.spoken} | {part.retried} | {len(part.flagged)} | {speed} |"
         )
     spoken_s, wall_s = told.spoken_s, told.wall_s
     lines += [
@@ -65,6 +65,11 @@ def as_markdown(told: Summary) -> str:
         lines += ["", "Flagged chunks:", ""]
         lines += [f"- chunk {n} in chapter {chapter}: {why}" for chapter, n, why in flagged]
     return "\n".join(lines) + "\n"
+
+
+def _plain(title: str) -> str:
+    """Take the meaning out of Markdown's signs: a title is the book's, and no part of the page."""
+    return re.sub(r"[\\`*_~\[\]<>#|!]", r"\\\g<0>", " ".join(title.split()))
 
 
 def as_svg(told: Summary) -> str:

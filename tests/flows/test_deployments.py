@@ -292,6 +292,8 @@ def test_a_worker_that_is_stopped_takes_its_run_along_and_nothing_that_was_spoke
         assert not store.takes.damaged(kept, thorough=True)
     service.do(f"prefect deployment run narrate-book/preview -p document={book} --watch")
     assert (service.clone / "outputs" / "preview" / name / f"{name}.wav").exists()
+    # Nobody told the server that it ended: an automation of ours notices.
+    wait_for(lambda: sorted(service.states(f"{name}.md")) == ["COMPLETED", "CRASHED"])
 
 
 def test_a_server_that_is_killed_and_comes_back_costs_nothing(service: Service) -> None:
@@ -346,8 +348,8 @@ def test_killed_ten_times_beside_a_second_worker_the_book_ends_by_itself_byte_eq
             env=environment,
             cwd=place,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
 
     chance = random.Random(10)
