@@ -3,8 +3,9 @@
     python -m benchmarks.overhead --chunks 200 5000 --json docs/benchmarks/overhead.json
 
 Both do the same in a fresh process each, in a warm home, with the preview voice; `library` calls
-the steps of `narrate.studio` one after the other. The memory is the peak of the process that
-speaks, without its children.
+the steps of `narrate.studio` one after the other. The processor time is that of the process and
+of those it started, Prefect's server among them; the memory is the peak of the process that
+speaks, without its children. A row names the cores that others kept busy in its worst run.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.others import busy_s, cores_of_others
 from narrate.bench.machine import environment as facts_of_this_machine
 
 LIBRARY = """
@@ -34,7 +36,8 @@ with Store(Settings.from_environment()) as store:
         book = studio.plan_book(store, job)
         for chapter in studio.speak(store, book.id, lambda now: None):
             studio.stitch(store, book.id, chapter)
-        studio.deliver(store, book.id)
+            studio.encode_chapter(store, book.id, chapter)
+        studio.checked(studio.deliver(store, book.id))
 """
 COMMAND = "from narrate.cli import main; main()"
 
@@ -49,12 +52,22 @@ def write_book(path: Path, chunks: int) -> None:
     path.write_text("\n\n".join(lines) + "\n")
 
 
-def timed(code: str, book: Path, home: Path, cwd: Path) -> tuple[float, float]:
-    """Run once; returns seconds and the peak memory of the process itself in MB."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: seconds by the clock and of processors, its peak memory, and what others used."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    others_cores: float
+
+
+def timed(code: str, book: Path, home: Path, cwd: Path) -> Run:
+    """Run once."""
     environment = {**os.environ, "NARRATE_HOME": str(home)}
     environment.pop("PREFECT_API_URL", None)
     cwd.mkdir(parents=True)
-    started = time.perf_counter()
+    all_s, started = busy_s(), time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(book)],
         env=environment,
@@ -65,11 +78,28 @@ def timed(code: str, book: Path, home: Path, cwd: Path) -> tuple[float, float]:
     _, status, used = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"a run ended with status {status}")
-    return time.perf_counter() - started, _peak_mb(used)
+    wall_s, cpu_s = time.perf_counter() - started, used.ru_utime + used.ru_stime
+    others = cores_of_others(busy_s() - all_s, cpu_s, wall_s)
+    return Run(round(wall_s, 2), round(cpu_s, 2), used.ru_maxrss / 1024, others)
 
 
-def _peak_mb(used: resource.struct_rusage) -> float:
-    return used.ru_maxrss / 1024
+def _compared(runs: dict[str, list[Run]]) -> dict[str, Any]:
+    wall_s = {way: statistics.median(run.wall_s for run in some) for way, some in runs.items()}
+    cpu_s = {way: statistics.median(run.cpu_s for run in some) for way, some in runs.items()}
+    over_s = wall_s["command"] - wall_s["library"]
+    return {
+        "library_s": [run.wall_s for run in runs["library"]],
+        "command_s": [run.wall_s for run in runs["command"]],
+        "overhead_s": round(over_s, 2),
+        "overhead_percent": round(100 * over_s / wall_s["library"], 2),
+        "library_cpu_s": [run.cpu_s for run in runs["library"]],
+        "command_cpu_s": [run.cpu_s for run in runs["command"]],
+        "overhead_cpu_s": round(cpu_s["command"] - cpu_s["library"], 2),
+        "peak_mb": {way: round(max(run.peak_mb for run in some)) for way, some in runs.items()},
+        "cores_busy_with_other_work": max(
+            run.others_cores for some in runs.values() for run in some
+        ),
+    }
 
 
 def main() -> None:
@@ -84,8 +114,7 @@ def main() -> None:
     for chunks in options.chunks:
         with tempfile.TemporaryDirectory(prefix="narrate-bench-") as folder:
             top = Path(folder)
-            seconds: dict[str, list[float]] = {"library": [], "command": []}
-            peak: dict[str, float] = {"library": 0.0, "command": 0.0}
+            runs: dict[str, list[Run]] = {"library": [], "command": []}
             write_book(top / "warm.md", 1)
             timed(COMMAND, top / "warm.md", top / "home", top / "warm")
             for number in range(options.runs):
@@ -94,18 +123,8 @@ def main() -> None:
                     write_book(book, chunks)
                     # Another first line: the takes of one way must not serve the other.
                     book.write_text(book.read_text().replace("of the sea", f"of {way} {number}"))
-                    took_s, mb = timed(code, book, top / "home", top / f"{way}{number}")
-                    seconds[way].append(round(took_s, 2))
-                    peak[way] = max(peak[way], mb)
-            over_s = statistics.median(seconds["command"]) - statistics.median(seconds["library"])
-            row = {
-                "chunks": chunks,
-                "library_s": seconds["library"],
-                "command_s": seconds["command"],
-                "overhead_s": round(over_s, 2),
-                "overhead_percent": round(100 * over_s / statistics.median(seconds["library"]), 2),
-                "peak_mb": {way: round(mb) for way, mb in peak.items()},
-            }
+                    runs[way].append(timed(code, book, top / "home", top / f"{way}{number}"))
+            row = {"chunks": chunks} | _compared(runs)
             rows.append(row)
             print(json.dumps(row), flush=True)
     if options.json:

@@ -28,6 +28,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.others import busy_s, cores_of_others
 from narrate.bench.machine import environment as facts_of_this_machine
 from narrate.config import Settings
 from narrate.core import Chunk, Plan, Span
@@ -91,7 +92,7 @@ def measure(
         for process in running:
             assert process.stdout and process.stdout.readline() == "ready\n"
         ours_s, servers_s = _children_s() + _used_s(running), _server_s(server)
-        all_s, started = _busy_s(), time.perf_counter()
+        all_s, started = busy_s(), time.perf_counter()
         for process in running:
             assert process.stdin
             process.stdin.write("go\n")
@@ -99,7 +100,7 @@ def measure(
         counts = [int(process.communicate()[0]) for process in running]
         wall_s = time.perf_counter() - started
         ours_s, servers_s = _children_s() - ours_s, _server_s(server) - servers_s
-        others = (_busy_s() - all_s - ours_s - servers_s) / wall_s
+        others = cores_of_others(busy_s() - all_s, ours_s + servers_s, wall_s)
         assert sum(counts) == chunks == len(store.takes.known(keys))
     return {
         "database": "postgresql" if server else "sqlite",
@@ -111,7 +112,7 @@ def measure(
         "chunks_per_s": round(chunks / wall_s, 1),
         "cpu_s_per_1000": round(1000 * ours_s / chunks, 3),
         "server_cpu_s_per_1000": round(1000 * servers_s / chunks, 3),
-        "cores_busy_with_other_work": round(max(others, 0.0), 2),
+        "cores_busy_with_other_work": others,
         "least_and_most_by_one": [min(counts), max(counts)],
     }
 
@@ -133,11 +134,6 @@ def _server_s(server: Cluster | None) -> float:
     first = psutil.Process(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]))
     running = sum(sum(child.cpu_times()[:2]) for child in first.children())
     return float(sum(first.cpu_times()[:4]) + running)
-
-
-def _busy_s() -> float:
-    used = psutil.cpu_times()
-    return float(used.user + used.system + getattr(used, "nice", 0.0))
 
 
 def main() -> None:
