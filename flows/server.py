@@ -18,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, MutableMapping
+from pathlib import Path
 
 from narrate.config import Settings
 from narrate.errors import BackendError
@@ -33,7 +34,7 @@ CHECK_S = 10.0
 def prepare_environment(settings: Settings, environ: MutableMapping[str, str]) -> None:
     """Set what Prefect reads when it is first imported; what the user has set stays."""
     quiet = {
-        "PREFECT_HOME": str(settings.home / "prefect"),
+        "PREFECT_HOME": str(_home(settings)),
         # Both are needed: with one missing, Prefect calls two hosts outside.
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -47,11 +48,15 @@ def prepare_environment(settings: Settings, environ: MutableMapping[str, str]) -
         environ.setdefault(name, value)
 
 
+def _home(settings: Settings) -> Path:
+    return settings.home / "prefect"
+
+
 class EmbeddedServer:
     """A Prefect server on a loopback port, started at once and waited for later."""
 
     def __init__(self, settings: Settings) -> None:
-        self.home = settings.home / "prefect"
+        self.home = _home(settings)
         self.home.mkdir(parents=True, exist_ok=True)
         self.log = self.home / "server.log"
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
@@ -109,6 +114,7 @@ def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Calla
         os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
         logging.raiseExceptions = False
     prepare_environment(settings, os.environ)
+    _home(settings).mkdir(parents=True, exist_ok=True)  # else Prefect warns that it has none
     if settings.prefect_api_url:
         yield lambda: _check(str(settings.prefect_api_url))
         return

@@ -5,6 +5,7 @@
     ├── InputError               3   the document cannot be read or holds nothing to say
     ├── OutputError              4   a result cannot be written (permission, a foreign file)
     ├── StorageError             5   the disk is full, or the store is corrupt, locked, too new
+    │   └── StoreAwayError           its database server does not answer just now
     ├── BusyError                6   another run holds the book
     ├── VoiceError               7   the voice, its transcript or its prompt is unusable
     ├── BackendError             8   the speaking part cannot start or failed for good
@@ -24,6 +25,7 @@ __all__ = [
     "NarrateError",
     "OutputError",
     "StorageError",
+    "StoreAwayError",
     "UsageError",
     "VoiceError",
 ]
@@ -71,6 +73,10 @@ class StorageError(NarrateError):
     """The disk is full, or the store is corrupt, locked, read-only or too new."""
 
     exit_code = 5
+
+
+class StoreAwayError(StorageError):
+    """The database server does not answer just now; another try may find it back."""
 
 
 class BusyError(NarrateError):

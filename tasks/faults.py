@@ -7,11 +7,15 @@ from typing import Any
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
-from narrate.errors import NarrateError
+from narrate.errors import NarrateError, StoreAwayError
 
 __all__ = ["worth_retrying"]
 
 
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Retry what nobody foresaw; an error that tells its user what to do waits for the user."""
-    return not isinstance(state.result(raise_on_failure=False), NarrateError)
+    """Retry what nobody foresaw, and a database that was away.
+
+    Any other error that tells its user what to do waits for the user.
+    """
+    failure = state.result(raise_on_failure=False)
+    return isinstance(failure, StoreAwayError) or not isinstance(failure, NarrateError)

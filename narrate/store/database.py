@@ -32,7 +32,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from narrate.errors import NarrateError, StorageError
+from narrate.errors import NarrateError, StorageError, StoreAwayError
 
 __all__ = ["HEAD", "Database"]
 
@@ -69,6 +69,13 @@ _REMEDIES = {
         "the database is damaged",
         "move it aside, or repair it with `sqlite3 FILE .recover`",
     ),
+    "disk i/o error": (
+        "the disk failed under the database",
+        "check the disk and its free space, then run the same command again",
+    ),
+}
+
+_AWAY = {
     "connection to server": (
         "the database server cannot be reached",
         "start it, or check NARRATE_DATABASE_URL; what was spoken is kept",
@@ -80,10 +87,6 @@ _REMEDIES = {
     "terminating connection": (
         "the database server is being stopped",
         "when it is back, run the same command again; what was spoken is kept",
-    ),
-    "disk i/o error": (
-        "the disk failed under the database",
-        "check the disk and its free space, then run the same command again",
     ),
 }
 
@@ -171,9 +174,10 @@ class Database:
             yield
         except DBAPIError as error:
             said = str(error.orig).lower()
-            for sign, (what, remedy) in _REMEDIES.items():
-                if sign in said:
-                    raise StorageError(what, where=self.where, remedy=remedy) from error
+            for kind, signs in ((StoreAwayError, _AWAY), (StorageError, _REMEDIES)):
+                for sign, (what, remedy) in signs.items():
+                    if sign in said:
+                        raise kind(what, where=self.where, remedy=remedy) from error
             raise StorageError(f"the database failed: {error.orig}", where=self.where) from error
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
