@@ -48,9 +48,9 @@ class _Table:
     ) -> None:
         self.live.stop()
 
-    def begin(self, cells: Sequence[Cell], rounds: int) -> None:
+    def begin(self, cells: Sequence[Cell], runs: int) -> None:
         """Know how much is planned."""
-        self.planned = len(cells) * rounds
+        self.planned = runs
         self.live.update(self._drawn())
 
     def ran(self, cell: Cell, left_s: float | None) -> None:
@@ -70,7 +70,7 @@ class _Table:
         for name in ("table", "cell", "runs", "median"):
             table.add_column(name)
         for cell in list(self.cells.values())[-_SHOWN:]:
-            table.add_row(cell.group, cell.name, str(len(cell.runs)), said(cell))
+            table.add_row(cell.group, cell.name, str(len(cell.counted)), said(cell))
         return table
 
 

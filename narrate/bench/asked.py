@@ -83,15 +83,23 @@ def numbers(words: str, option: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
+_QUICK_MINUTES = 1.5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What every measurement can be told."""
 
     out: str | None = _word(None, "The folder of the report; outputs/bench-… by default.", "DIR")
-    runs: int | None = _word(None, "Rounds; each runs every cell once.", "N")
+    runs: int | None = _word(None, "Rounds that count; each runs every cell once.", "N")
     minutes: float | None = _word(None, "Stop after so many minutes, keep what is there.", "X")
     commit: str | None = _word(None, "The code's revision, where git cannot tell.", "REVISION")
-    quick: bool = _word(False, "A small selection, done within two minutes.")
+    quick: bool = _word(False, "A small selection, ended before two minutes are over.")
+
+    @property
+    def most_minutes(self) -> float | None:
+        """When to stop; a quick look leaves time to load before, and to draw after."""
+        return _QUICK_MINUTES if self.quick and self.minutes is None else self.minutes
 
     def rounds(self, usual: int) -> int:
         """How many rounds, 2 for a quick look."""

@@ -54,9 +54,9 @@ class _Keeper:
         self._cells: dict[tuple[str, str], Cell] = {}
         self._kept_at = time.monotonic()
 
-    def begin(self, cells: Sequence[Cell], rounds: int) -> None:
+    def begin(self, cells: Sequence[Cell], runs: int) -> None:
         self._cells = {(cell.group, cell.name): cell for cell in cells}
-        self._watch.begin(cells, rounds)
+        self._watch.begin(cells, runs)
 
     def ran(self, cell: Cell, left_s: float | None) -> None:
         self._cells[cell.group, cell.name] = cell
@@ -93,7 +93,9 @@ def measure_part(asked: Asked, watch: Watcher) -> Path:
             cells=(),
         )
         keeper = _Keeper(watch, empty, folder)
-        cells, stopped = measure(stages, asked.rounds(ROUNDS), keeper, asked.minutes)
+        rounds, most = asked.rounds(ROUNDS), asked.most_minutes
+        opening = rounds > 1 and not asked.quick
+        cells, stopped = measure(stages, rounds, keeper, most, opening=opening)
     results = replace(empty, cells=cells, stopped=stopped)
     write_file(folder / "results.json", results.text().encode())
     write_report(results, folder)

@@ -52,14 +52,14 @@ def outliers(times: Sequence[float]) -> list[int]:
 
 
 def figures_of(cell: Cell) -> Figures | None:
-    """The figures of a cell that ran; all runs count, outliers too."""
+    """The figures of a cell that ran; all runs but the opening one count, outliers too."""
     work = cell.work
-    if not cell.runs or work is None:
+    if not cell.counted or work is None:
         return None
-    times = [run.wall_s for run in cell.runs]
+    times = [run.wall_s for run in cell.counted]
     median_s = statistics.median(times)
-    peaks = [run.peak_bytes for run in cell.runs if run.peak_bytes is not None]
-    joules = [run.energy_j for run in cell.runs if run.energy_j is not None]
+    peaks = [run.peak_bytes for run in cell.counted if run.peak_bytes is not None]
+    joules = [run.energy_j for run in cell.counted if run.energy_j is not None]
     rate = 1 / median_s if median_s > 0 else 0.0
     return Figures(
         runs=len(times),

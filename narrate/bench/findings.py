@@ -20,7 +20,7 @@ def findings(results: Results) -> list[str]:
 
 def _quality(results: Results) -> Iterator[str]:
     failed = [cell for cell in results.cells if cell.failed]
-    missing = [cell for cell in results.cells if not cell.failed and not cell.runs]
+    missing = [cell for cell in results.cells if not cell.failed and not cell.counted]
     marked = [(cell, one) for cell, one in _measured(results.cells) if one.outliers]
     cells = len(results.cells)
     yield (

@@ -126,7 +126,7 @@ def _stages(plan: _Plan, measured: Measured) -> Iterator[Stage]:
         for one in plan.speakers:
             for cache in plan.caches:
                 axes = {"backend": one.words, "kernel cache": cache}
-                yield Stage((Case("cold", axes, *_cold(one, measured, cache)),))
+                yield Stage((Case("cold", axes, *_cold(one, measured, cache), opens=False),))
     if "prompt" in plan.groups:
         yield Stage((Case("prompt", {"what": "voice prompt alone"}, partial(_prompt, measured)),))
     for speaker in plan.speakers:

@@ -2,7 +2,8 @@
 
 A stage is what several cases need loaded; it is opened anew in every round, outside the clock, so
 that drift of the machine favours nobody and memory is counted for one model at a time. Each case is
-warmed up before it is timed. Odd rounds go backwards.
+warmed up before it is timed. Even rounds go backwards. An opening round, which is none of them, is
+kept and does not count.
 """
 
 from __future__ import annotations
@@ -32,18 +33,22 @@ __all__ = [
 # memory and for a kernel that cannot run here.
 FAILURES = (NarrateError, RuntimeError, ImportError, ValueError, AssertionError, MemoryError)
 INTERRUPTED, TERMINATED = "stopped by Ctrl-C", "stopped by SIGTERM"
-OUT_OF_TIME = "the time that --minutes allows was spent"
+OUT_OF_TIME = "the time that --minutes or --quick allows was spent"
 _MOST_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One cell: what is varied, how to warm up, and how to run it once on what is open."""
+    """One cell: what is varied, how to warm up, and how to run it once on what is open.
+
+    `opens`: it takes part in the opening round; a process of its own has nothing from before.
+    """
 
     group: str
     axes: Mapping[str, Axis]
     run: Callable[[Any], Work]
     warm: Callable[[Any], object] = lambda _: None
+    opens: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,15 +62,20 @@ class Stage:
 class Watcher(Protocol):
     """Whoever wants to see cells as they come in."""
 
-    def begin(self, cells: Sequence[Cell], rounds: int) -> None:
-        """All cells that are planned, still empty."""
+    def begin(self, cells: Sequence[Cell], runs: int) -> None:
+        """All cells that are planned, still empty, and how many runs of them."""
 
     def ran(self, cell: Cell, left_s: float | None) -> None:
         """A cell with one more run, or one that failed; `left_s` is a guess of what remains."""
 
 
 def measure(
-    stages: Sequence[Stage], rounds: int, watch: Watcher, minutes: float | None = None
+    stages: Sequence[Stage],
+    rounds: int,
+    watch: Watcher,
+    minutes: float | None = None,
+    *,
+    opening: bool = False,
 ) -> tuple[tuple[Cell, ...], str | None]:
     """Run everything; returns the cells in the order of the stages, and what ended it early.
 
@@ -73,17 +83,23 @@ def measure(
     """
     cases = [case for stage in stages for case in stage.cases]
     held = {id(case): Cell(case.group, case.axes) for case in cases}
-    watch.begin(tuple(held.values()), rounds)
-    loop = _Loop(held, watch, rounds, minutes)
+    numbers = range(0 if opening else 1, rounds + 1)
+    planned = sum(_takes_part(case, number) for case in cases for number in numbers)
+    watch.begin(tuple(held.values()), planned)
+    loop = _Loop(held, watch, planned, minutes)
     stopped = None
     try:
-        for number in range(1, rounds + 1):
-            loop.round(number, stages if number % 2 else stages[::-1])
+        for number in numbers:
+            loop.round(number, stages[::-1] if number and number % 2 == 0 else stages)
     except (KeyboardInterrupt, SystemExit) as stop:  # SystemExit is what SIGTERM becomes
         stopped = INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
     except _OutOfTime:
         stopped = OUT_OF_TIME
     return tuple(held[id(case)] for case in cases), stopped
+
+
+def _takes_part(case: Case, number: int) -> bool:
+    return number > 0 or case.opens
 
 
 class _OutOfTime(Exception):
@@ -92,9 +108,9 @@ class _OutOfTime(Exception):
 
 class _Loop:
     def __init__(
-        self, held: dict[int, Cell], watch: Watcher, rounds: int, minutes: float | None
+        self, held: dict[int, Cell], watch: Watcher, planned: int, minutes: float | None
     ) -> None:
-        self.held, self.watch, self.rounds = held, watch, rounds
+        self.held, self.watch, self.planned = held, watch, planned
         self.meter = Meter()
         self.started = time.monotonic()
         self.ends = None if minutes is None else self.started + 60 * minutes
@@ -102,7 +118,8 @@ class _Loop:
 
     def round(self, number: int, stages: Sequence[Stage]) -> None:
         for stage in stages:
-            cases = stage.cases if number % 2 else stage.cases[::-1]
+            cases = [case for case in stage.cases if _takes_part(case, number)]
+            cases = cases[::-1] if number and number % 2 == 0 else cases
             wanted = [case for case in cases if self.held[id(case)].failed is None]
             self.done += len(cases) - len(wanted)
             if not wanted:
@@ -115,7 +132,7 @@ class _Loop:
                         self._case(number, case, opened)
             except FAILURES as error:
                 for case in wanted:
-                    if len(self.held[id(case)].runs) < number:
+                    if all(run.round != number for run in self.held[id(case)].runs):
                         self._failed(case, error)
 
     def _case(self, number: int, case: Case, opened: Any) -> None:
@@ -136,9 +153,8 @@ class _Loop:
     def _took_in(self, case: Case, cell: Cell) -> None:
         self.held[id(case)] = cell
         self.done += 1
-        whole = len(self.held) * self.rounds
         spent_s = time.monotonic() - self.started
-        self.watch.ran(cell, max(0.0, spent_s / self.done * (whole - self.done)))
+        self.watch.ran(cell, max(0.0, spent_s / self.done * (self.planned - self.done)))
 
     def _check_time(self) -> None:
         if self.ends is not None and time.monotonic() > self.ends:

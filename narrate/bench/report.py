@@ -94,7 +94,7 @@ def _table(cells: Sequence[Cell]) -> str:
     for cell, one in zip(cells, found, strict=True):
         row = [str(cell.axes.get(name, "")) for name in axes]
         row += ["" if one is None else of(cell, one) or "" for _, of in shown]
-        rows.append([*row, cell.failed or ("" if cell.runs else "not run")] if failed else row)
+        rows.append([*row, cell.failed or ("" if cell.counted else "not run")] if failed else row)
     return table([*axes, *(name for name, _ in shown), *(["why not"] if failed else [])], rows)
 
 
@@ -143,7 +143,7 @@ def _own(cells: Sequence[Cell]) -> list[_Column]:
 
 
 def _part(cell: Cell, name: str) -> str | None:
-    times = [run.parts[name] for run in cell.runs if name in run.parts]
+    times = [run.parts[name] for run in cell.counted if name in run.parts]
     return seconds(statistics.median(times)) if times else None
 
 
@@ -178,8 +178,16 @@ _FIGURES: tuple[_Column, ...] = (
 )  # fmt: skip
 
 
+_OPENING = (
+    "The first round of all is not counted: on a card its runs were up to 60 % slower than all "
+    "later ones, whoever came first. Its times are in `results.json`, as round 0."
+)
+
+
 def _method(results: Results) -> str:
+    opening = any(not run.round for cell in results.cells for run in cell.runs)
     lines = [
+        *([_OPENING] if opening else []),
         "Every round runs each cell once, after a warm-up outside the clock; a model is loaded "
         "anew in each round, and odd and even rounds go through the cells in opposite order, so "
         "drift favours nobody.",

@@ -50,7 +50,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One timed run: `wall_s` of a call, the highest memory, joules of the card where it tells."""
+    """One timed run: `wall_s` of a call, the highest memory, joules of the card where it tells.
+
+    Round 0 is the opening one, which is kept and does not count.
+    """
 
     round: int
     wall_s: float
@@ -68,6 +71,11 @@ class Cell:
     runs: tuple[Run, ...] = ()
     work: Work | None = None
     failed: str | None = None
+
+    @property
+    def counted(self) -> tuple[Run, ...]:
+        """The runs that figures are made of."""
+        return tuple(run for run in self.runs if run.round)
 
     @property
     def name(self) -> str:

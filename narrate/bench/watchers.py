@@ -25,10 +25,10 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def begin(self, cells: Sequence[Cell], rounds: int) -> None:
+    def begin(self, cells: Sequence[Cell], runs: int) -> None:
         """Say how much is planned."""
-        self._planned = len(cells) * rounds
-        print(f"{len(cells)} cells, {rounds} rounds", file=self._to, flush=True)
+        self._planned = runs
+        print(f"{len(cells)} cells, {runs} runs", file=self._to, flush=True)
 
     def ran(self, cell: Cell, left_s: float | None) -> None:
         """Say what came in."""
@@ -42,7 +42,8 @@ def said(cell: Cell) -> str:
     """A cell in a few words: the median, what follows from it, or why it failed."""
     figures = figures_of(cell)
     if cell.failed is not None or figures is None:
-        return f"failed: {cell.failed}" if cell.failed else "waiting"
+        opened = f"{seconds(cell.runs[-1].wall_s)}, not counted" if cell.runs else "waiting"
+        return f"failed: {cell.failed}" if cell.failed else opened
     words = [seconds(figures.median_s)]
     if figures.ms_per_frame is not None:
         words.append(f"{figures.ms_per_frame:.2f} ms a frame")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,8 +21,8 @@ class Seen:
     def __init__(self) -> None:
         self.cells: list[Cell] = []
 
-    def begin(self, cells: Sequence[Cell], rounds: int) -> None:
-        self.planned = len(cells) * rounds
+    def begin(self, cells: Sequence[Cell], runs: int) -> None:
+        self.planned = runs
 
     def ran(self, cell: Cell, left_s: float | None) -> None:
         self.cells.append(cell)
@@ -50,6 +51,26 @@ def test_rounds_go_to_and_fro() -> None:
     assert log == [*"abc", *"cba", *"abc"]
     assert [len(cell.runs) for cell in cells] == [3, 3, 3]
     assert stopped is None
+
+
+def test_an_opening_round_is_kept_and_does_not_count() -> None:
+    log: list[str] = []
+    taken = iter([9.0, 9.0, 1.0, 3.0, 4.0, 2.0])
+
+    def timed() -> Work:
+        return Work(rows=1, timed_s=next(taken))
+
+    cold = replace(_case("cold", timed, log), opens=False)
+    stages = [Stage((_case("a", timed, log), cold)), Stage((_case("b", timed, log),))]
+    seen = Seen()
+    cells, _ = measure(stages, 1, seen, opening=True)
+    assert log == ["a", "b", "a", "cold", "b"] and seen.planned == len(seen.cells) == 5
+    assert [run.round for run in cells[0].runs] == [0, 1]
+    figures = [figures_of(cell) for cell in cells]
+    assert [one.median_s for one in figures if one] == [1.0, 3.0, 4.0]
+    assert [one.runs for one in figures if one] == [1, 1, 1]
+    only_opened = Cell("table", {}, cells[0].runs[:1], cells[0].work)
+    assert figures_of(only_opened) is None
 
 
 def test_what_fails_says_why_once_and_the_rest_goes_on() -> None:
