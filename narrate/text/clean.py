@@ -21,7 +21,7 @@ _INVISIBLE = (
     "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
     "\U0001d173-\U0001d17a\U000e0000-\U000e01ef"
 )
-_INVISIBLES = re.compile(f"[{_INVISIBLE}]+")
+_INVISIBLES = re.compile(rf"(?:\x1b\[[0-9;]*[A-Za-z]|[{_INVISIBLE}])+")  # a terminal's colours too
 _SPACES = re.compile(r"\s{2,}|[^\S \n]")
 _FOLDED = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)} | {
     code: chr(code - 0xFEE0)

@@ -38,6 +38,8 @@ _WESTERN = frozenset(
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŸ¡¿«»‹›“”„‘’‚–—…§°£€©®™·ªº½¼¾ \xad"
 )
 _WESTERN_SHARE = 0.3  # Cyrillic or Chinese bytes are mostly above ASCII, accents are few
+_KANA = re.compile("[\u3041-\u30fe]")
+_KANA_SHARE = 0.3
 _OE = re.compile(r"[a-z]½[a-z]")  # cœur, its œ as Latin-9 writes it
 _REPAIRED = "narrate-cp1252"
 
@@ -173,12 +175,21 @@ def _guessed(data: bytes) -> Decoded | None:
         signs = set(high.decode("cp1252"))
         if signs <= _WESTERN:
             return _as(data, "iso8859-15") if _OE.search(western.text) else western
+    japanese = _as(data, "euc_jp")
+    if japanese is not None and _kana_share(japanese.text) > _KANA_SHARE:
+        return japanese
     # Imported here: its tables cost 50 ms that a file in UTF-8 never needs.
     from charset_normalizer import from_bytes
 
     best = from_bytes(_sample(data)).best()
     guess = None if best is None else _as(data, best.encoding)
     return western if guess is None else guess
+
+
+def _kana_share(text: str) -> float:
+    """How much of what is not ASCII is kana: EUC-JP read from Chinese or Korean bytes has none."""
+    high = re.sub(r"[\x00-\x7f]+", "", text[:_SAMPLE_CHARS])
+    return len(_KANA.findall(high)) / max(1, len(high))
 
 
 def _sample(data: bytes) -> bytes:
@@ -190,11 +201,14 @@ def _sample(data: bytes) -> bytes:
 
 
 def _repaired_utf8(data: bytes) -> Decoded | None:
-    """UTF-8 in which a few stretches were pasted in cp1252, as mixed files have them."""
+    """UTF-8 in which stretches were pasted in cp1252, as mixed files have them.
+
+    Letters of cp1252 next to each other are hardly ever good UTF-8.
+    """
     text = data.decode("utf-8", errors=_REPAIRED)
     damaged = sum(len(bad) for bad in _bad_runs(data))
     accented = sum(text.count(char) for char in set(text) if ord(char) > 0x7F) - damaged
-    return Decoded(text, "utf-8", damaged) if accented >= 4 * damaged else None
+    return Decoded(text, "utf-8", damaged) if accented >= damaged else None
 
 
 def _bad_runs(data: bytes) -> list[bytes]:

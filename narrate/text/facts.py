@@ -7,7 +7,7 @@ import re
 __all__ = ["front_matter_fields", "year_of"]
 
 _FIELD = re.compile(
-    r"^(title|authors?|lang|language|date|year|series|description):[ \t]*"
+    r"^(title|authors?|lang|language|date|year|series|description)[ \t]*[:=][ \t]*"
     r"([^\n]*(?:\n(?:[ \t]+|-[ \t])[^\n]*)*)",
     re.MULTILINE,
 )

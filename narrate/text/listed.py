@@ -17,7 +17,7 @@ _TOUCHING = re.compile(r"(?<=[^\W_])[.!?](?=[A-Z][a-z]*\.?\s)")
 _WORD = re.compile(r"[^\W_]+$")
 _TOKEN = re.compile(r"\S*")
 _ADDRESS = re.compile(r"[@/\\:_()<>=]|www\.|\.[a-z]")
-_PRONOUN = re.compile(r" I\.")
+_PRONOUN = re.compile(r" (?P<word>I|St|Ave|Blvd|Rd)\.")
 _SAID = frozenset(
     ["say", "says", "said", "thought", "cried", "asked", "replied", "answered", "shouted", "quoth"]
 )
@@ -63,10 +63,10 @@ def unspaced_boundaries(text: str) -> Iterator[int]:
 
 
 def pronoun_boundaries(text: str) -> Iterator[int]:
-    """Where "I" ends a sentence, and is no initial: "you and I. Have you met him?", "said I."."""
+    """Where "I" or a street ends a sentence: "you and I. Have you met him?", "in Elm St. It is"."""
     for found in _PRONOUN.finditer(text):
         word = _WORD.search(text, max(0, found.start() - _WINDOW), found.start())
-        if word is None or not word.group().islower():
+        if word is None or word.group()[0].islower() != (found["word"] == "I"):
             continue
         end = after_closers(text, found.end())
         if STARTER.match(text, end) or (word.group() in _SAID and _NEW.match(text, end)):

@@ -18,9 +18,9 @@ from narrate.text.archive import MAX_TAGS
 from narrate.text.decoding import decode
 from narrate.text.extraction import Extraction, Run
 from narrate.text.flattening import flattened
-from narrate.text.matter import CODE
+from narrate.text.matter import CODE, FOOTNOTE
 from narrate.text.preformatted import is_code_by_markup, looks_like_code, paragraphs_of
-from narrate.text.roles import aside_of, mark_of
+from narrate.text.roles import NOTE_MARK, aside_of, href_fragment, mark_of
 
 __all__ = ["UNREAD", "Page", "parsed", "walk"]
 
@@ -35,7 +35,9 @@ _SELF_CLOSED = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]{0,4000})?)/>")
 # A picture inside a tag, or attributes by the thousand: the parser compares each with each.
 _HUGE_TAG = re.compile(r"<(?P<name>[A-Za-z][\w:-]*)(?P<rest>\s[^<>]{2000,})>")
 _ATTRIBUTE = re.compile(r"(?<![\w:-])([\w:-]++)\s*+=\s*+[\"']?([^\"']*)")
-_READ_ATTRIBUTES = frozenset(["class", "epub:type", "href", "id", "lang", "name", "role", "type"])
+_READ_ATTRIBUTES = frozenset(
+    ["class", "epub:type", "hidden", "href", "id", "lang", "name", "role", "style", "type"]
+)
 _MOST_VALUE = 1_000
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _VOID_NAMES = "area base br col embed hr img input link meta param source track wbr"
@@ -60,6 +62,7 @@ _KINDS = {
     "tr": BlockKind.TABLE,
 } | dict.fromkeys(_HEADINGS, BlockKind.HEADING)
 _CELLS = frozenset({"td", "th"})
+_NOTE_TAGS = frozenset({"p", "li", "dd", "td", "aside"})
 _INITIAL = re.compile("fig|drop|initial")
 
 
@@ -166,6 +169,7 @@ class _Walker:
     stack: list[_Open] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     initial: list[Run] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
     unread: int = 0
     rows: int = 0
     literal: int = 0
@@ -186,18 +190,27 @@ class _Walker:
         if name and self.anchored is not None:
             self.anchored(name)
         outer = self.stack[-1] if self.stack else _Open("", aside=self.aside)
-        self.stack.append(
-            _Open(
-                tag,
-                _kind_of(element, outer.kind),
-                outer.reason or mark_of(element),
-                outer.aside or aside_of(element),
-                outer.initial or _INITIAL.search(element.get("class") or "") is not None,
-            )
+        opened = _Open(
+            tag,
+            _kind_of(element, outer.kind),
+            outer.reason or mark_of(element),
+            outer.aside or aside_of(element),
+            outer.initial or _INITIAL.search(element.get("class") or "") is not None,
         )
+        self.stack.append(opened)
+        self._note(element, name, opened)
         self.rows += tag == "tr"
         self.literal += tag in ("pre", "textarea")
         self.text(element.text or "")
+
+    def _note(self, element: html.HtmlElement, name: str | None, opened: _Open) -> None:
+        """Remember where the marks of notes lead, and set aside the paragraphs that begin there."""
+        block = next((o for o in reversed(self.stack) if o.tag in _BLOCKS), opened)
+        if name in self.notes and not any(run.text.strip() for run in self.runs):
+            if block.tag in _NOTE_TAGS and not block.aside:
+                block.aside = FOOTNOTE
+        elif opened.reason == NOTE_MARK and block.aside != FOOTNOTE:
+            self.notes.update(href_fragment(element))
 
     def end(self, element: html.HtmlElement) -> None:
         """Leave an element; its tail belongs to the one around it."""

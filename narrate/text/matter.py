@@ -13,10 +13,19 @@ from dataclasses import replace
 from narrate.core import Block, Chapter
 from narrate.text.roles import aside_of_title
 
-__all__ = ["CODE", "COPYRIGHT", "is_copyright", "is_imprint", "is_index_entry", "without_matter"]
+__all__ = [
+    "CODE",
+    "COPYRIGHT",
+    "FOOTNOTE",
+    "is_copyright",
+    "is_imprint",
+    "is_index_entry",
+    "without_matter",
+]
 
 CODE = "code block"
 COPYRIGHT = "copyright page"
+FOOTNOTE = "footnote"
 _YEAR = r"(?:1[5-9]|20)\d\d\b"
 _COPYRIGHT = re.compile(
     rf"copyright[ ,:]*(?:©|\(c\)|{_YEAR}|by\s.*?{_YEAR})|(?:©|\(c\))\s.*?{_YEAR}"

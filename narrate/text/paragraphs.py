@@ -86,8 +86,8 @@ def _lines(source: str, start: int, end: int) -> Iterator[tuple[Line | None, boo
             first = start + len(raw) - len(raw.lstrip())
             indent = len(raw[: first - start].expandtabs())
             yield Line(first, first + len(bare), indent), False
-            if raw[-1] == "\u2029":
-                yield None, False  # the sign that ends a paragraph, as a blank line does
+            if raw[-1] in "\u2029\f":  # what ends a paragraph as a blank line does, or a page
+                yield None, raw[-1] == "\f"
         else:
             yield None, raw == "\f"
         start += len(raw)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from lxml import html
 
-__all__ = ["ASIDES", "aside_of", "aside_of_title", "mark_of"]
+__all__ = ["ASIDES", "NOTE_MARK", "aside_of", "aside_of_title", "href_fragment", "mark_of"]
 
 _ROLES: Mapping[str, str] = MappingProxyType(
     {
@@ -57,9 +57,13 @@ _MARK_ROLES = {
     "doc-pagebreak": "page number", "backlink": "footnote mark", "doc-backlink": "footnote mark",
 }  # fmt: skip
 _MARK_TAGS = {"rt": "ruby reading", "rp": "ruby reading", "rtc": "ruby reading"}
+NOTE_MARK = "footnote mark"
 _NOTE_MARK = re.compile(r"[\[(]?(?:\d{1,4}|[*†‡§¶#]{1,3}|[a-z]|[ivx]{1,5})[\])]?")
 
-ASIDES = tuple(sorted({*_ROLES, *_CLASSES, "code block"}))
+HIDDEN = "hidden"
+_NOT_SHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+ASIDES = tuple(sorted({*_ROLES, *_CLASSES, HIDDEN, "code block"}))
 """The reasons for which whole blocks are set aside, and that can be asked for."""
 
 
@@ -69,6 +73,8 @@ def _words(element: html.HtmlElement, name: str) -> list[str]:
 
 def aside_of(element: html.HtmlElement) -> str:
     """Why all of an element is not read unless asked for, empty where it is."""
+    if is_hidden(element):
+        return HIDDEN
     if element.tag == "nav":
         return "contents" if "toc" in _words(element, "epub:type") else "navigation"
     if element.tag not in ("div", "section", "aside", "ol", "ul", "dl", "table", "p", "article",
@@ -78,6 +84,19 @@ def aside_of(element: html.HtmlElement) -> str:
         if role in _BY_ROLE:
             return _BY_ROLE[role]
     return next((_BY_CLASS[c] for c in _words(element, "class") if c in _BY_CLASS), "")
+
+
+def href_fragment(element: html.HtmlElement) -> list[str]:
+    """The id that a mark, or the link inside it, leads to; none where there is no link."""
+    link = element if element.tag == "a" else next(iter(element.iterfind(".//a")), None)
+    fragment = "" if link is None else (link.get("href") or "").partition("#")[2]
+    return [fragment] if fragment else []
+
+
+def is_hidden(element: html.HtmlElement) -> bool:
+    """Whether an element says that it is not to be shown."""
+    style = (element.get("style") or "")[:1000]
+    return element.get("hidden") is not None or _NOT_SHOWN.search(style) is not None
 
 
 def aside_of_title(title: str) -> str:
@@ -92,6 +111,8 @@ def mark_of(element: html.HtmlElement) -> str:
         return _MARK_TAGS[element.tag]
     if element.tag not in ("a", "span", "sup", "small", "b", "i"):
         return ""
+    if is_hidden(element):
+        return HIDDEN
     for role in [*_words(element, "epub:type"), *_words(element, "role")]:
         if role in _MARK_ROLES:
             return _MARK_ROLES[role]
@@ -104,5 +125,5 @@ def mark_of(element: html.HtmlElement) -> str:
         link = element if element.tag == "a" else next(iter(element.iterfind(".//a")), None)
         inside = link is not None and "#" in (link.get("href") or "")
         if inside and (raised or text[:1] == "[") and _NOTE_MARK.fullmatch(text):
-            return "footnote mark"
+            return NOTE_MARK
     return ""

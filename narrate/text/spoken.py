@@ -50,7 +50,7 @@ def spoken(text: str, reading: Reading, *, heading: bool = False) -> str:
     text = _DASHES.sub("—", text)
     text = _TICK_QUOTE.sub("‘", text)
     if _SIGNS.search(text):
-        text = _NAMED_ALOUD.sub("", text)
+        text = _NAMED_ALOUD.sub(_quiet, text)
     return " ".join(text.split()) or "…"
 
 
@@ -65,6 +65,12 @@ def _in_words(text: str, reading: Reading, heading: bool) -> str:
             claims.run(_heading_rule(language))
         verbal.say(claims, language)
     return claims.words()
+
+
+def _quiet(found: re.Match[str]) -> str:
+    """Nothing for a mark, but in a web address, in which it is a sign like any other."""
+    before = found.string[: found.start()].rpartition(" ")[2]
+    return found[0] if "://" in before else ""
 
 
 @lru_cache(maxsize=8)

@@ -137,3 +137,13 @@ def test_mixed_damage_is_said_and_counted() -> None:
         "1 characters are marked as lost (U+FFFD)",
     )
     assert decoded(TEXT.encode(), "x").notes == ()
+
+
+def test_a_few_words_of_japanese_are_not_taken_for_korean() -> None:
+    text = "山路を登りながら、こう考えた。"
+    assert decoded(text.encode("euc_jp"), "x").text == text
+
+
+def test_as_much_damage_as_letters_leaves_the_letters_alone() -> None:
+    data = "Café is good. ".encode() + "Café is bad.".encode("latin-1")
+    assert decode(data, "x") == "Café is good. Café is bad."

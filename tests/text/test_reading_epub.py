@@ -190,3 +190,17 @@ def test_series_year_and_description_are_read(said: str, tmp_path: Path) -> None
     document = read(tmp_path / "b.epub")
     assert (document.series, document.year) == ("Tales of the Sea #2", 1899)
     assert document.description == "A ship ."
+
+
+def test_what_is_hidden_and_what_a_mark_leads_to_are_not_spoken(
+    document: Callable[..., Document],
+) -> None:
+    page = (
+        "<p>A word<a id='r1' href='#n1'><sup>1</sup></a><span hidden> gone</span>.</p>"
+        "<p hidden>Not this.</p><div style='display: none'><p>Nor this.</p></div>"
+        "<p id='n1'><a href='#r1'>1</a> The note.</p><p><a name='r1'></a>The end.</p>"
+    )
+    read = document(page, "a.html")
+    assert [chunk.text for chunk in planned(read).chunks] == ["A word.", "The end."]
+    every = plan(read, PlanOptions(include=("footnote",)))
+    assert "The note." in " ".join(chunk.text for chunk in every.chunks)

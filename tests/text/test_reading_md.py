@@ -183,3 +183,17 @@ def test_parts_of_a_book_in_markdown_are_left_out_by_their_titles(document: Read
     made = planned(document(source + "\n## License\n\nFree.\n", "a.md"))
     assert [chunk.text for chunk in made.chunks] == ["Book", "One", "Text."]
     assert {skip.reason for skip in made.skipped} >= {"contents", "index", "licence"}
+
+
+def test_notes_of_markdown_are_set_aside_and_their_marks_not_spoken(document: Reader) -> None:
+    source = "A word[^1] and[^long].\n\n[^1]: Plain.\n[^x]: One more.\n\n[^long]: A *note* here.\n"
+    read = document(source, "a.md")
+    assert [chunk.text for chunk in planned(read).chunks] == ["A word and."]
+    notes = PlanOptions(include=("footnotes",))
+    assert "A note here." in " ".join(chunk.text for chunk in plan(read, notes).chunks)
+
+
+def test_what_is_struck_out_and_front_matter_in_toml_are_understood(document: Reader) -> None:
+    read = document('+++\ntitle = "The Sea"\n+++\n\nIt is ~~not~~ calm.\n', "a.md")
+    assert read.title == "The Sea"
+    assert [chunk.text for chunk in planned(read).chunks] == ["It is not calm."]

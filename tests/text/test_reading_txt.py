@@ -307,3 +307,16 @@ def test_chapters_that_the_contents_name_begin_where_their_titles_stand(
     made = planned(document(text))
     assert list(made.chapter_titles) == [title.upper() for title in titles]
     assert "table of contents" in {skip.reason for skip in made.skipped}
+
+
+def test_a_form_feed_ends_a_paragraph_that_is_over(texts: Callable[..., list[str]]) -> None:
+    assert texts("CHAPTER I\n\nOne end.\fCHAPTER II\n\nHe went\fon and on.\n") == [
+        "CHAPTER I", "One end.", "CHAPTER II", "He went on and on.",
+    ]  # fmt: skip
+
+
+def test_addresses_keep_their_signs_and_a_terminal_s_colours_go(
+    texts: Callable[..., list[str]],
+) -> None:
+    text = "See https://x.org/A_(b)_c/_d for _it_, \x1b[1;31mred\x1b[0m and all.\n"
+    assert texts(text) == ["See https://x.org/A_(b)_c/_d for it, red and all."]

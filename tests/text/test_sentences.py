@@ -35,6 +35,7 @@ CASES = [
     "The cat 🐈 slept. | 🎉 Then a party!",
     "Ann--so I hear--was out--far out. | She saw us. | Nobody--not one--spoke. | So it ended.",
     "“Morning it is,” said I. | “Come in.” | Dr. Hall told me. | I stayed. | So did Al I. Reed.",
+    "See eq. (2) and 5 deg. F. on Elm St. | It is near St. John's. | Go to Hall Rd. | He did.",
     "They saw Ahab. | He had gone to Boston. | St. John was there. | So was Brig. Fox.",
 ]  # fmt: skip
 

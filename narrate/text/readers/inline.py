@@ -24,8 +24,9 @@ __all__ = ["spoken_part"]
 _BREAK = re.compile(r"[ \t]*\\?\n[ \t]*")
 _SPACE = re.compile(r"[ \t\n]*")
 # Marks inside marks go twenty deep at most: an open bracket costs as many looks ahead.
-_MD = MarkdownIt("commonmark")
+_MD = MarkdownIt("commonmark").enable("strikethrough")
 _MOST_AT_ONCE = 20_000  # characters
+_NOTE_MARK = re.compile(r"\[\^[^\[\]\s]{1,100}\]")
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
@@ -109,7 +110,11 @@ class _Scan:
         if place < 0:
             raise _LostError
         self.skip_to(place, "markup")
-        self._copy(min(len(part.content), len(self.text) - self.cursor))
+        end = min(self.cursor + len(part.content), len(self.text))
+        for mark in _NOTE_MARK.finditer(self.text, self.cursor, end):
+            self._copy(mark.start() - self.cursor)
+            self.skip_to(mark.end(), "footnote mark")
+        self._copy(end - self.cursor)
 
     def _special(self, part: Token) -> None:
         if part.info == "entity":

@@ -19,7 +19,7 @@ from narrate.text.clean import clean
 from narrate.text.decoding import decoded
 from narrate.text.facts import front_matter_fields, year_of
 from narrate.text.language import language_of
-from narrate.text.matter import CODE, COPYRIGHT, is_copyright, without_matter
+from narrate.text.matter import CODE, COPYRIGHT, FOOTNOTE, is_copyright, without_matter
 from narrate.text.outline import chapters_by_level
 from narrate.text.readers.inline import spoken_part
 from narrate.text.readers.md_lines import lines_of, refuse_a_flood, shallow
@@ -28,8 +28,10 @@ from narrate.text.traced import Traced, Tracer, skipped_in
 __all__ = ["read"]
 
 _FRONT_MATTER = re.compile(
-    r"---[ \t]*(?:\r\n?|\n)(?:[^\r\n]*(?:\r\n?|\n))*?(?:---|\.\.\.)[ \t]*(?=[\r\n]|\Z)"
+    r"(?:---[ \t]*(?:\r\n?|\n)(?:[^\r\n]*(?:\r\n?|\n))*?(?:---|\.\.\.)"
+    r"|\+\+\+[ \t]*(?:\r\n?|\n)(?:[^\r\n]*(?:\r\n?|\n))*?\+\+\+)[ \t]*(?=[\r\n]|\Z)"
 )
+_NOTE = re.compile(r"\[\^[^\[\]\s]{1,100}\]:")
 _ORDINAL = re.compile(r"\d{1,9}[.)]")
 _LEAD = re.compile(r"(?:!!!|\?\?\?\+?|:::|:)[ \t]+|\[[ xX]\][ \t]+|\[!\w+\]")
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
@@ -105,6 +107,8 @@ class _Reading:
         """Fill `blocks` and `skipped`."""
         text = "\n".join(shallow(self.source[start:end]) for start, end in self.lines)
         tokens = self.md.parse(text, self.targets)
+        links = self.targets.get("references", {})
+        self.targets["references"] = {k: v for k, v in links.items() if not k.startswith("^")}
         index = 0
         while index < len(tokens):
             token = tokens[index]
@@ -153,11 +157,14 @@ class _Reading:
             tracer.keep(piece)
             self.claimed.append(self._number)
             piece, self._number = tracer.done(), None
+        aside = FOOTNOTE if _NOTE.match(content.text) else ""
+        if aside and piece.text.startswith(":"):
+            self.skipped += skipped_in(self.source, piece.origins[0], piece.origins[0] + 1, aside)
+            piece = piece.part(1, len(piece.text))
         heading = parent.type == "heading_open"
         inner = self._containers[-1] if self._containers else BlockKind.PARAGRAPH
-        self._add(
-            BlockKind.HEADING if heading else inner, piece, int(parent.tag[1:]) if heading else 0
-        )
+        level = int(parent.tag[1:]) if heading else 0
+        self._add(BlockKind.HEADING if heading else inner, piece, level, aside)
 
     def _add(self, kind: BlockKind, piece: Traced, level: int = 0, aside: str = "") -> None:
         cleaned, invisible = clean(piece)

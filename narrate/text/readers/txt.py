@@ -159,6 +159,8 @@ def _without_marks(source: str, piece: Traced) -> tuple[Traced, list[Skipped]]:
     tracer = Tracer(source)
     done = 0
     for found in _MARKS.finditer(piece.text):
+        if found.lastgroup == "emphasis_mark" and _in_address(piece.text, found.start()):
+            continue
         tracer.keep(piece.part(done, found.start()))
         reason = (found.lastgroup or "").replace("_", " ")
         first, last = piece.origins[found.start()], piece.origins[found.end() - 1] + 1
@@ -166,6 +168,12 @@ def _without_marks(source: str, piece: Traced) -> tuple[Traced, list[Skipped]]:
         done = found.end()
     tracer.keep(piece.part(done, len(piece.text)))
     return tracer.done(), tracer.skipped
+
+
+def _in_address(text: str, place: int) -> bool:
+    """Whether a place lies in a web address, in which an underscore is a sign like any other."""
+    start = max(text.rfind(" ", 0, place), text.rfind("\n", 0, place)) + 1
+    return "://" in text[start:place]
 
 
 def _author(entries: Sequence[Entry]) -> str:
