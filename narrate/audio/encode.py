@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import struct
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrate.audio import ffmpeg
-from narrate.audio.flac import write_flac
+from narrate.audio.flac import picture_block, relabel_flac, write_flac
 from narrate.audio.pieces import Piece, joined, packet_times
 from narrate.audio.tags import Mark, Tags, ffmetadata
 from narrate.core import Cover
@@ -126,7 +125,7 @@ def encode(name: str, blocks: Blocks, rate_hz: int, out: Path, labels: Labels) -
     `StorageError` for a full disk, `OutputError` for what else prevents it.
     """
     if name == "flac":
-        write_flac(blocks, rate_hz, out, labels.tags)
+        write_flac(blocks, rate_hz, out, labels.tags, labels.cover)
         return
     form = FORMATS[name]
     rate = ("-ar", str(form.rate_hz), "-ac", "1")
@@ -151,6 +150,9 @@ def join_pieces(
 
 def relabel(name: str, made: Path, out: Path, labels: Labels) -> None:
     """Write an encoded file again with other labels; its sound is copied, not encoded."""
+    if name == "flac":
+        relabel_flac(made, out, labels.tags, labels.cover)
+        return
     _label(name, None, (made,), ["-c:a", "copy"], out, labels)
 
 
@@ -196,17 +198,8 @@ def _ogg_tags(labels: Labels) -> Tags:
         tags[f"CHAPTER{number:03}"] = f"{hours:02}:{minutes:02}:{seconds % 60:02}.{ms:03}"
         tags[f"CHAPTER{number:03}NAME"] = mark.title
     if labels.cover:
-        tags["METADATA_BLOCK_PICTURE"] = _picture_block(labels.cover)
+        tags["METADATA_BLOCK_PICTURE"] = base64.b64encode(picture_block(labels.cover)).decode()
     return tags
-
-
-def _picture_block(cover: Cover) -> str:
-    """A picture as Ogg's comments have it: FLAC's picture block (RFC 9639, section 8.8)."""
-    kind = cover.media_type.encode()
-    front, no_sizes = 3, bytes(16)
-    head = struct.pack(">II", front, len(kind)) + kind + struct.pack(">I", 0) + no_sizes
-    block = head + struct.pack(">I", len(cover.data)) + cover.data
-    return base64.b64encode(block).decode()
 
 
 _LANGUAGES = """

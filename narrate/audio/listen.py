@@ -23,9 +23,9 @@ from narrate.errors import OutputError
 
 __all__ = ["SUFFIXES", "About", "Heard", "about", "listen"]
 
-SUFFIXES = tuple(
-    [".wav", ".flac", ".mp3", ".m4b", ".m4a", ".mp4", ".aac", ".opus", ".ogg", ".oga", ".wma"]
-)
+SUFFIXES = (
+    ".wav", ".flac", ".mp3", ".m4b", ".m4a", ".mp4", ".aac", ".opus", ".ogg", ".oga", ".wma",
+)  # fmt: skip
 _PLAIN = (".wav", ".flac")
 
 _BLOCK_SAMPLES = 1 << 19

@@ -121,7 +121,7 @@ def make(store: Store, book_id: str, edition: Edition, stop: Stop | None = None)
     if known and known.inputs == edition.inputs and known.path == edition.path:
         return known
     rate_hz = edition.chapters[0].rate_hz
-    if known and known.inputs.startswith(edition.sound) and edition.form != "flac":
+    if known and known.inputs.startswith(edition.sound):
         relabel(edition.form, known.path, edition.path, edition.labels)
     else:
         _encode(edition, stop)
