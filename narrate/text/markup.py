@@ -63,6 +63,9 @@ _KINDS = {
 } | dict.fromkeys(_HEADINGS, BlockKind.HEADING)
 _CELLS = frozenset({"td", "th"})
 _NOTE_TAGS = frozenset({"p", "li", "dd", "td", "aside"})
+_STANZAS = frozenset({"linegroup", "stanza", "lg"})
+_LINES = frozenset({"div", "p"})  # in a stanza
+_DROP_CAP = re.compile("[“\"‘'«„]*[^\\W\\d_]")
 _INITIAL = re.compile("fig|drop|initial")
 
 
@@ -173,6 +176,7 @@ class _Walker:
     unread: int = 0
     rows: int = 0
     literal: int = 0
+    stanzas: int = 0
 
     def start(self, element: html.HtmlElement) -> None:
         """Enter an element."""
@@ -200,6 +204,7 @@ class _Walker:
         self.stack.append(opened)
         self._note(element, name, opened)
         self.rows += tag == "tr"
+        self.stanzas += _is_stanza(element)
         self.literal += tag in ("pre", "textarea")
         self.text(element.text or "")
 
@@ -218,6 +223,7 @@ class _Walker:
             self.unread -= 1
         else:
             tag = element.tag
+            self.stanzas -= _is_stanza(element)
             if tag in _BLOCKS:
                 self._break(tag)
             self.rows -= tag == "tr"
@@ -239,6 +245,8 @@ class _Walker:
     def _break(self, tag: str) -> None:
         if self.rows and tag not in _HEADINGS and tag not in ("tr", "table", "li"):
             self.text(" ")
+        elif self.stanzas and tag in _LINES:
+            self.text("\n", literal=True)
         else:
             self.flush()
 
@@ -247,7 +255,7 @@ class _Walker:
         runs, self.runs = self.runs, []
         top = self.stack[-1] if self.stack else _Open("")
         spoken = "".join(run.text for run in runs if not run.reason).strip()
-        if top.initial and len(spoken) == 1 and spoken.isupper():
+        if top.initial and _DROP_CAP.fullmatch(spoken) and spoken.isupper():
             self.initial = [Run(spoken)]  # a drop cap: the first letter of the next block's word
             return
         if self.initial and spoken:
@@ -267,6 +275,12 @@ class _Walker:
                 kind = BlockKind.VERSE
         aside = top.aside or self.aside or (CODE if kind is BlockKind.CODE else "")
         self.extraction.add(kind, runs, level=level, aside=aside)
+
+
+def _is_stanza(element: html.HtmlElement) -> bool:
+    """Whether the blocks in an element are the lines of a poem."""
+    names = (element.get("class") or "")[:_MOST_VALUE].split()
+    return element.tag in ("div", "section", "p", "blockquote") and not _STANZAS.isdisjoint(names)
 
 
 def _kind_of(element: html.HtmlElement, outer: BlockKind | None) -> BlockKind | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from narrate.core import Block, BlockKind, Chapter
-from narrate.text.headings import Heading, HeadingKind, heading_of
+from narrate.text.headings import Heading, HeadingKind, heading_of, is_title
 
 __all__ = [
     "Entry",
@@ -78,12 +78,12 @@ def chapters_by_level(blocks: Sequence[Block], title: str) -> tuple[Chapter, ...
     below = min((level for level in levels if level > top), default=top)
     starts = {top, below} if titled else {top}
     drafts: list[_Draft] = []
-    for block in blocks:
+    for index, block in enumerate(blocks):
         starting = block.kind is BlockKind.HEADING and block.level in starts and not block.aside
         if drafts and starting and drafts[-1].bare and drafts[-1].word == "title":
-            drafts[-1].title, drafts[-1].word = title_of(block), ""
+            drafts[-1].title, drafts[-1].word = _title_at(blocks, index), ""
         elif starting or not drafts:
-            name = title_of(block) if starting else title
+            name = _title_at(blocks, index) if starting else title
             word = "title" if titled and starting and block.level == top else ""
             drafts.append(_Draft(name, word))
         drafts[-1].blocks.append(block)
@@ -151,6 +151,20 @@ def title_of(block: Block) -> str:
         if line[-1:] not in ".:!?—–" and heading_of(line) is not None:
             lines[index] = f"{line}."
     return " ".join(lines)
+
+
+def _title_at(blocks: Sequence[Block], index: int) -> str:
+    """The title of the chapter that begins at a block, with the next where this is a number."""
+    title = title_of(blocks[index])
+    heading = heading_of(blocks[index].text)
+    after = blocks[index + 1] if index + 1 < len(blocks) else None
+    if heading is None or heading.title or heading.kind is HeadingKind.NAMED or after is None:
+        return title
+    short = after.text[0].isupper() and after.text[-1].isalnum()
+    told = short or after.kind is BlockKind.HEADING or is_title([after.text], centred=False)
+    if after.aside or not told or len(after.text) > _TITLE_CHARS or heading_of(after.text):
+        return title
+    return f"{title}{'' if title[-1:] in '.:' else '.'} {title_of(after)}"
 
 
 def _is_title_page(blocks: Sequence[Block]) -> bool:

@@ -204,3 +204,31 @@ def test_what_is_hidden_and_what_a_mark_leads_to_are_not_spoken(
     assert [chunk.text for chunk in planned(read).chunks] == ["A word.", "The end."]
     every = plan(read, PlanOptions(include=("footnote",)))
     assert "The note." in " ".join(chunk.text for chunk in every.chunks)
+
+
+def test_the_lines_of_a_stanza_are_one_block(document: Callable[..., Document]) -> None:
+    lines = "<div>The tide is full,<span class='lnum'>10</span></div><div>the moon lies</div>"
+    page = f"<p>Before.</p><div class='linegroup'>{lines}<p>fair.</p></div>"
+    page += f"<div class='stanza'>{lines}</div><p>After.</p>"
+    chunks = planned(document(page, "a.html")).chunks
+    assert [chunk.text for chunk in chunks] == [
+        "Before.", "The tide is full, the moon lies fair.", "The tide is full, the moon lies",
+        "After.",
+    ]  # fmt: skip
+
+
+def test_a_drop_cap_may_have_a_quotation_mark(document: Callable[..., Document]) -> None:
+    page = "<div class='figleft'>“C</div><p>URIOUSER and curiouser!” cried Alice.</p>"
+    (chunk,) = planned(document(page, "a.html")).chunks
+    assert chunk.text == "“CURIOUSER and curiouser!” cried Alice."
+
+
+def test_a_number_and_the_line_below_it_are_the_title_of_a_chapter(
+    document: Callable[..., Document],
+) -> None:
+    page = "".join(
+        f"<h2>Chapter {n}</h2><div>Advice from a Caterpillar</div><p>It was late.</p>"
+        for n in (1, 2)
+    )
+    made = planned(document(page, "a.html"))
+    assert made.chapter_titles[1] == "Chapter 2. Advice from a Caterpillar"
