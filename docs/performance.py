@@ -26,19 +26,13 @@ _TIMES = "seconds of audio a second"
 # File, what of it is told, and which of its rows.
 _ENGINE = (
     (
-        "book-1.7b-h200-checks.json",
-        "engine, 1.7B, to FLAC takes on disk, with the store and checks that were too slow (below)",
-        "record:4",
-    ),
-    (
         "book-1.7b-h200.json",
-        "engine, 1.7B, to FLAC takes on disk, with the store, before there were checks",
+        "engine, 1.7B, to FLAC takes on disk (ext4), checked, with the store",
         "record:4",
     ),
-    ("book-1.7b-h200-checks.json", "engine, 1.7B", "engine"),
-    ("engine-1.7b-h200-768.json", "engine, 1.7B", ""),
+    ("book-1.7b-h200-tmpfs.json", "engine, 1.7B", "engine"),
     ("engine-1.7b-h200.json", "engine, 1.7B", ""),
-    ("engine-0.6b-h200.json", "engine, 0.6B", ""),
+    ("engine-0.6b-h200.json", "engine, 0.6B, before the decoder's 16-bit parts", ""),
     ("official-1.7b-h200.json", "published package, 1.7B", ""),
 )
 
