@@ -97,7 +97,9 @@ def _store_parts(to, y, WIDTH: tl.constexpr, PARTS: tl.constexpr, mask):
     upper = narrow(y, kind)
     tl.store(to, upper, mask=mask)
     if PARTS > 1:
-        tl.store(to + WIDTH, (y - upper.to(tl.float32)).to(kind), mask=mask)
+        # What is beyond the type's range leaves nothing over that it could hold.
+        rest = tl.where(tl.abs(y) > 65504.0, 0.0, y - upper.to(tl.float32))
+        tl.store(to + WIDTH, rest.to(kind), mask=mask)
 
 
 @triton.jit
