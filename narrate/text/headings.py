@@ -55,8 +55,8 @@ _PART_WORDS = (
 )
 _NAMES = (
     "prologue|epilogue|preface|foreword|introduction|afterword|conclusion|interlude|postscript|"
-    "dedication|etymology|extracts|appendix|acknowledge?ments|author['’]s note|"
-    "prolog|epilog|vorwort|vorrede|einleitung|nachwort|einführung|anhang|widmung|"
+    "dedication|etymology|extracts|appendix(?:\\s+[A-Z\\d]{1,4})?|acknowledge?ments|"
+    "author['’]s note|prolog|epilog|vorwort|vorrede|einleitung|nachwort|einführung|anhang|widmung|"
     "épilogue|préface|avant-propos|postface|dédicace|prólogo|epílogo|prefacio|introducción|"
     "prologo|epilogo|prefazione|introduzione|prefácio|introdução|пролог|эпилог|предисловие|"
     "введение|послесловие|заключение|序|序章|序文|前言|楔子|終章|终章|尾聲|尾声|後記|后记|あとがき|まえがき"

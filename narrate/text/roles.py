@@ -8,7 +8,15 @@ from types import MappingProxyType
 
 from lxml import html
 
-__all__ = ["ASIDES", "NOTE_MARK", "aside_of", "aside_of_title", "href_fragment", "mark_of"]
+__all__ = [
+    "ASIDES",
+    "HIDDEN",
+    "NOTE_MARK",
+    "aside_of",
+    "aside_of_title",
+    "href_fragment",
+    "mark_of",
+]
 
 _ROLES: Mapping[str, str] = MappingProxyType(
     {
@@ -56,7 +64,9 @@ _MARK_ROLES = {
     "noteref": "footnote mark", "doc-noteref": "footnote mark", "pagebreak": "page number",
     "doc-pagebreak": "page number", "backlink": "footnote mark", "doc-backlink": "footnote mark",
 }  # fmt: skip
-_MARK_TAGS = {"rt": "ruby reading", "rp": "ruby reading", "rtc": "ruby reading"}
+_MARK_TAGS = {"rt": "ruby reading", "rp": "ruby reading", "rtc": "ruby reading"} | dict.fromkeys(
+    ("button", "select", "option", "textarea"), "form control"
+)
 NOTE_MARK = "footnote mark"
 _NOTE_MARK = re.compile(r"[\[(]?(?:\d{1,4}|[*†‡§¶#]{1,3}|[a-z]|[ivx]{1,5})[\])]?")
 

@@ -37,6 +37,7 @@ _OPENING_GROUPS = 15  # of a text in which no heading ends the opening
 _MIN_INDEX = 5
 _INDEX_SHARE = 0.6
 _WIDE_GAP = 3  # blank lines
+_SENTENCES = re.compile(r"[a-z][.!?][”’\"']?\s+[“‘\"']?[A-Z]")
 _FULL_LINE = 0.6  # of the paragraph's longest line: a heading's title ends before that
 
 
@@ -121,6 +122,8 @@ def _first_line_apart(source: str, group: Group) -> list[Group]:
     if first is None or first.kind is HeadingKind.NAMED:
         return [group]
     width = max(line.end - line.start for line in group.lines)
+    if _begins_at_once(first, group.text(source).split("\n")[1:]):
+        width *= 2  # however short the lines are
     full = group.lines[0].end - group.lines[0].start > width * _FULL_LINE
     if first.title and (full or first.kind is HeadingKind.BARE):
         return [group]
@@ -134,9 +137,22 @@ def _short_heading(source: str, group: Group) -> Heading | None:
     if heading is not None and "\n" in heading.title and len(group.lines) > 1:
         rest = group.text(source).split("\n")[1:]
         first = heading_of(source[group.lines[0].start : group.lines[0].end])
-        prose = first is not None and not first.title and not is_title(rest, centred=False)
-        return None if prose else heading
+        told = first is not None and not first.title and not is_title(rest, centred=False)
+        return None if told or _begins_at_once(first, rest) else heading
     return heading
+
+
+def _begins_at_once(first: Heading | None, rest: Sequence[str]) -> bool:
+    """Whether sentences stand right under "Chapter One: The Start", with no blank line between."""
+    if first is None or first.kind is not HeadingKind.NUMBERED:
+        return False
+    text = " ".join(rest)
+    words = re.findall(r"[^\W\d_]+", text)
+    small = 2 * sum(map(str.islower, words)) >= len(words)
+    sentence = text[:1].isupper() and text[-1:] in ".!?" and small
+    return is_title([first.title], centred=False) and (
+        sentence or _SENTENCES.search(text) is not None
+    )
 
 
 def _keep_sequence(found: list[Heading | None]) -> None:

@@ -199,6 +199,7 @@ def test_what_is_hidden_and_what_a_mark_leads_to_are_not_spoken(
         "<p>A word<a id='r1' href='#n1'><sup>1</sup></a><span hidden> gone</span>.</p>"
         "<p hidden>Not this.</p><div style='display: none'><p>Nor this.</p></div>"
         "<p id='n1'><a href='#r1'>1</a> The note.</p><p><a name='r1'></a>The end.</p>"
+        "<select><option>One<option>Two</select><button>Send</button>"
     )
     read = document(page, "a.html")
     assert [chunk.text for chunk in planned(read).chunks] == ["A word.", "The end."]

@@ -194,6 +194,6 @@ def test_notes_of_markdown_are_set_aside_and_their_marks_not_spoken(document: Re
 
 
 def test_what_is_struck_out_and_front_matter_in_toml_are_understood(document: Reader) -> None:
-    read = document('+++\ntitle = "The Sea"\n+++\n\nIt is ~~not~~ calm.\n', "a.md")
+    read = document('+++\ntitle = "The Sea"\n+++\n\n{: .lead}\n\nIt is ~~not~~ calm.\n', "a.md")
     assert read.title == "The Sea"
     assert [chunk.text for chunk in planned(read).chunks] == ["It is not calm."]

@@ -150,3 +150,10 @@ def test_pride_and_prejudice_reads_from_pdf_as_from_text() -> None:
     told, written = words(pdf), words(read(book("en/pride-and-prejudice_1342-0.txt")))
     assert [chapter.title for chapter in pdf.chapters] == [f"Chapter {n}" for n in range(1, 62)]
     assert (told & written).total() > 0.999 * max(told.total(), written.total())
+
+
+def test_hidden_words_of_a_word_document_are_not_spoken(document: Callable[..., Document]) -> None:
+    hidden = "<w:r><w:rPr><w:vanish/></w:rPr><w:t> not this</w:t></w:r>"
+    body = f"<w:p><w:r><w:t>Only</w:t></w:r>{hidden}<w:r><w:t> this.</w:t></w:r></w:p>"
+    made = planned(document(docx(body), "a.docx"))
+    assert [chunk.text for chunk in made.chunks] == ["Only this."]

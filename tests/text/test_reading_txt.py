@@ -320,3 +320,14 @@ def test_addresses_keep_their_signs_and_a_terminal_s_colours_go(
 ) -> None:
     text = "See https://x.org/A_(b)_c/_d for _it_, \x1b[1;31mred\x1b[0m and all.\n"
     assert texts(text) == ["See https://x.org/A_(b)_c/_d for it, red and all."]
+
+
+def test_text_right_under_a_heading_is_not_its_title(document: Callable[..., Document]) -> None:
+    text = "Chapter One: The Start\nIt began. It was good.\n\nChapter Two: The End\nIt ended.\n\n"
+    text += "Chapter Three: The Affair of the\nSecond Floor\n\nIt was odd.\n\nAppendix A\n\nMore.\n"
+    made = planned(document(text))
+    assert list(made.chapter_titles) == [
+        "Chapter One: The Start", "Chapter Two: The End",
+        "Chapter Three: The Affair of the Second Floor", "Appendix A",
+    ]  # fmt: skip
+    assert "It ended." in [chunk.text for chunk in made.chunks]

@@ -14,6 +14,7 @@ from narrate.text.extraction import Extraction, Run
 from narrate.text.language import language_of
 from narrate.text.matter import without_matter
 from narrate.text.outline import chapters_by_level, joined_opening, promoted
+from narrate.text.roles import HIDDEN
 
 __all__ = ["read"]
 
@@ -149,4 +150,6 @@ def _runs(paragraph: etree._Element) -> Iterator[Run]:
         elif name in _SIGNS and inside == "r":
             yield Run(_SIGNS[name], reason)
         inner = "ruby reading" if name == "rt" else reason
+        if name == "r" and element.find(f"{_W}rPr/{_W}vanish") is not None:
+            inner = HIDDEN
         stack += [(child, inner, name) for child in reversed(element)]

@@ -34,6 +34,7 @@ _FRONT_MATTER = re.compile(
 _NOTE = re.compile(r"\[\^[^\[\]\s]{1,100}\]:")
 _ORDINAL = re.compile(r"\d{1,9}[.)]")
 _LEAD = re.compile(r"(?:!!!|\?\?\?\+?|:::|:)[ \t]+|\[[ xX]\][ \t]+|\[!\w+\]")
+_ATTRIBUTES = re.compile(r"\{[:.#][^{}]*\}")  # {: .class}, {#name}: for the printer
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _MAX_NESTING = 200  # the parser drops what lies deeper than this without a word
@@ -145,6 +146,10 @@ class _Reading:
         content = self._traced(token.content, token.map)
         piece, skipped = spoken_part(self.source, content, self.targets)
         self.skipped += skipped
+        if _ATTRIBUTES.fullmatch(piece.text):
+            first, last = piece.origins[0], piece.origins[-1] + 1
+            self.skipped += skipped_in(self.source, first, last, "block mark")
+            return
         lead = _LEAD.match(piece.text)
         if lead is not None:
             first, last = piece.origins[0], piece.origins[lead.end() - 1] + 1
