@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 
 from narrate.config import Settings
-from narrate.errors import BackendError
+from narrate.errors import BackendError, StorageError
 from narrate.studio.memory import ALLOCATOR_ENVIRONMENT
 
 __all__ = ["EmbeddedServer", "lost", "prefect_server", "prepare_environment", "without_heartbeats"]
@@ -52,12 +52,25 @@ def _home(settings: Settings) -> Path:
     return settings.home / "prefect"
 
 
+def _make_home(settings: Settings) -> Path:
+    """Make Prefect's folder, which it would complain to miss; returns it."""
+    home = _home(settings)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the folder of Prefect's files cannot be made: {error.strerror}",
+            where=str(home),
+            remedy="make its folder writable, or set NARRATE_HOME to another one",
+        ) from error
+    return home
+
+
 class EmbeddedServer:
     """A Prefect server on a loopback port, started at once and waited for later."""
 
     def __init__(self, settings: Settings) -> None:
-        self.home = _home(settings)
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home = _make_home(settings)
         self.log = self.home / "server.log"
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
@@ -114,7 +127,7 @@ def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Calla
         os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
         logging.raiseExceptions = False
     prepare_environment(settings, os.environ)
-    _home(settings).mkdir(parents=True, exist_ok=True)  # else Prefect warns that it has none
+    _make_home(settings)
     if settings.prefect_api_url:
         yield lambda: _check(str(settings.prefect_api_url))
         return

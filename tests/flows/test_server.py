@@ -16,11 +16,13 @@ import psutil
 import pytest
 
 from narrate.config import Settings
+from narrate.errors import StorageError
 from narrate.flows.server import EmbeddedServer, prefect_server
 
 HOLD = """
 import sys
 from narrate.config import Settings
+from narrate.errors import StorageError
 from narrate.flows.server import EmbeddedServer
 server = EmbeddedServer(Settings.from_environment())
 print(server.process.pid, flush=True)
@@ -112,6 +114,12 @@ def test_three_cold_starts_at_once_share_one_migration(home: Path) -> None:
     finally:
         for server in servers:
             server.stop()
+
+
+def test_a_home_that_cannot_be_made_is_said(home: Path) -> None:
+    home.write_text("a file in its place")
+    with pytest.raises(StorageError, match="NARRATE_HOME"):
+        EmbeddedServer(Settings.from_environment())
 
 
 def test_the_users_own_server_is_left_running(
