@@ -8,14 +8,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
 from narrate.bench.asked import COMMANDS, Asked, Word, words_of
 from narrate.cli.words import duration
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from narrate.bench.results import Cell
     from narrate.bench.watchers import Lines
 
@@ -31,6 +31,8 @@ class _Table:
     """The latest cells in a table that stays in its place, with the time that is left."""
 
     def __init__(self, console: Console) -> None:
+        from rich.live import Live
+
         self.live = Live(console=console, transient=True, refresh_per_second=4)
         self.cells: dict[str, Cell] = {}
         self.planned = self.done = 0
@@ -63,6 +65,8 @@ class _Table:
         self.live.update(self._drawn())
 
     def _drawn(self) -> Table:
+        from rich.table import Table
+
         from narrate.bench.watchers import said
 
         left = "" if self.left_s is None else f", {duration(self.left_s)} left"
@@ -75,6 +79,8 @@ class _Table:
 
 
 def _watcher() -> _Table | Lines:
+    from rich.console import Console
+
     from narrate.bench.watchers import Lines
 
     console = Console(stderr=True)

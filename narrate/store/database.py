@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -142,7 +142,11 @@ class Database:
 
     def insert(self, table: type[DeclarativeBase]) -> Any:
         """Begin an INSERT that can say what to do on a conflict."""
-        return (sqlite if self.is_sqlite else postgresql).insert(table)
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # 20 ms that no other store is to pay for
+
+        return postgresql.insert(table)
 
     def _engine(self) -> Engine:
         if not self.is_sqlite:
