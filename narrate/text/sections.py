@@ -16,10 +16,10 @@ from narrate.text.headings import (
     is_title,
     label_of,
 )
-from narrate.text.matter import COPYRIGHT, is_copyright, is_imprint, is_index_entry
+from narrate.text.matter import COPYRIGHT, FOOTNOTE, is_copyright, is_imprint, is_index_entry
 from narrate.text.paragraphs import Group
 
-__all__ = ["listed", "split_headings", "titles_in"]
+__all__ = ["listed", "note_label", "split_headings", "titles_in"]
 
 CONTENTS = "table of contents"
 INDEX = "index"
@@ -31,6 +31,8 @@ _PAGE = re.compile(r"(?:\s*\.[ .]{2,}|\s{2,}|\t)\s*[\divxlc]+$", re.IGNORECASE)
 _LOOSE_PAGE = re.compile(r"[\s.·…_]+\d{1,4}$")
 _COLUMN_HEADS = frozenset(["page", "pages", "chapter", "chapterpage", "chappage", "seite"])
 _LEAST_TITLES = 2
+_FOOTNOTE = re.compile(r"\[footnote\s*(?P<label>[\w*†‡]{0,4})\s*:", re.IGNORECASE)
+_NOTE_GROUPS = 8
 _MIN_LIST = 3
 _MATTER_GROUPS = 40
 _OPENING_GROUPS = 15  # of a text in which no heading ends the opening
@@ -50,6 +52,9 @@ def listed(source: str, groups: Sequence[Group]) -> dict[int, str]:
         end, reason = lists.at(index)
         reasons |= dict.fromkeys(range(index, end), reason)
         index = max(end, index + 1)
+    for index, text in enumerate(lists.texts):
+        if note_label(text) is not None:
+            reasons |= dict.fromkeys(range(index, lists.shut(index)), FOOTNOTE)
     heads = (i for i, head in enumerate(lists.heads) if head and i not in reasons)
     opening = range(min(next(heads, _OPENING_GROUPS), _MATTER_GROUPS, len(groups)))
     for index in (*opening, *lists.closing()):
@@ -61,6 +66,12 @@ def listed(source: str, groups: Sequence[Group]) -> dict[int, str]:
             if not known and is_imprint(lists.texts[index]):
                 reasons[index] = COPYRIGHT
     return reasons if len(reasons) < len(groups) else {}
+
+
+def note_label(text: str) -> str | None:
+    """What marks the note that a paragraph is, such as "1" in "[Footnote 1: …]"; None if none."""
+    found = _FOOTNOTE.match(text)
+    return None if found is None else found["label"] or ""
 
 
 def titles_in(source: str, groups: Sequence[Group], aside: Mapping[int, str]) -> frozenset[str]:
@@ -249,6 +260,11 @@ class _Lists:
             return False
         head = self.heads[index]
         return head is None or bool(head.title)  # "Chapter 1" ends in its own number
+
+    def shut(self, start: int) -> int:
+        """Behind the group in which the bracket of a note is shut; behind the first if in none."""
+        ends = (i for i in range(start, start + _NOTE_GROUPS) if self.texts[i : i + 1])
+        return next((i + 1 for i in ends if self.texts[i].rstrip().endswith("]")), start + 1)
 
     def closing(self) -> range:
         """The groups at the end among which a copyright may stand."""

@@ -331,3 +331,15 @@ def test_text_right_under_a_heading_is_not_its_title(document: Callable[..., Doc
         "Chapter Three: The Affair of the Second Floor", "Appendix A",
     ]  # fmt: skip
     assert "It ended." in [chunk.text for chunk in made.chunks]
+
+
+def test_notes_in_brackets_are_set_aside_and_only_their_marks_dropped(
+    document: Callable[..., Document],
+) -> None:
+    text = "He rose.[1] He sat [sic] down[A] in [2] rooms.\n\n[Footnote 1: A note.]\n\n"
+    read = document(text + "[Footnote A: A long\n\nnote of two parts.]\n\nThe end.\n")
+    assert [chunk.text for chunk in planned(read).chunks] == [
+        "He rose. He sat [sic] down in [2] rooms.", "The end.",
+    ]  # fmt: skip
+    every = plan(read, PlanOptions(include=("footnotes",)))
+    assert "note of two parts.]" in [chunk.text for chunk in every.chunks]

@@ -25,7 +25,7 @@ from narrate.text.paragraphs import (
     parted,
     wrap_width,
 )
-from narrate.text.sections import listed, split_headings, titles_in
+from narrate.text.sections import listed, note_label, split_headings, titles_in
 from narrate.text.traced import Traced, Tracer, skipped_in
 
 __all__ = ["read", "read_text"]
@@ -34,6 +34,7 @@ RUNNING_HEAD = "running head or page number"
 
 _MARKS = re.compile(
     r"(?P<illustration>\[Illustration[^\[\]]*\])|(?P<page_number>\[(?:Pg|Page)\.? ?\d+\])"
+    r"|(?P<footnote_mark>\[(?P<label>[\w*†‡]{1,4})\])"
     r"|(?P<emphasis_mark>(?<![^\W_])_+|_+(?![^\W_]))"
 )
 _BREAK = re.compile(r"[\s*\-–—_=~#•·.+⁂❦☙◇◆○●§]+")
@@ -75,10 +76,11 @@ def read_text(
         ),
     ]
     parts.sort(key=lambda part: part[0].lines[0].start)
+    notes_of_text = frozenset(filter(None, (note_label(group.text(source)) for group in groups)))
     every: list[Entry] = []
     skipped: list[Skipped] = []
     for group, heading, reason in parts:
-        block, dropped = _block(source, group, width, heading)
+        block, dropped = _block(source, group, width, heading, notes_of_text)
         skipped += dropped
         if block is not None:
             every.append(Entry(replace(block, aside=reason) if reason else block, heading))
@@ -98,7 +100,7 @@ def read_text(
 
 
 def _block(
-    source: str, group: Group, width: int, heading: Heading | None
+    source: str, group: Group, width: int, heading: Heading | None, notes: frozenset[str]
 ) -> tuple[Block | None, list[Skipped]]:
     """A group as the block it is, or nothing where it is a mark and not text."""
     start, end = group.lines[0].start, group.lines[-1].end
@@ -113,7 +115,7 @@ def _block(
     if bullet > start:
         skipped += skipped_in(source, start, bullet, "list mark")
         piece = piece.part(bullet - start, len(piece.text))
-    piece, dropped = _without_marks(source, piece)
+    piece, dropped = _without_marks(source, piece, notes)
     cleaned, invisible = clean(piece)
     skipped += dropped + invisible
     if not cleaned.text:
@@ -152,14 +154,21 @@ def _is_subtitle(group: Group, source: str) -> bool:
     )
 
 
-def _without_marks(source: str, piece: Traced) -> tuple[Traced, list[Skipped]]:
-    """The text without underscores that stand for italics, page numbers and pictures."""
+def _without_marks(
+    source: str, piece: Traced, notes: frozenset[str]
+) -> tuple[Traced, list[Skipped]]:
+    """The text without underscores that stand for italics, page numbers, pictures and marks.
+
+    `notes` are the labels of the text's own notes: no other bracket is taken for a mark.
+    """
     if "_" not in piece.text and "[" not in piece.text:
         return piece, []
     tracer = Tracer(source)
     done = 0
     for found in _MARKS.finditer(piece.text):
         if found.lastgroup == "emphasis_mark" and _in_address(piece.text, found.start()):
+            continue
+        if found.lastgroup == "footnote_mark" and found["label"] not in notes:
             continue
         tracer.keep(piece.part(done, found.start()))
         reason = (found.lastgroup or "").replace("_", " ")
