@@ -68,10 +68,11 @@ def test_a_result_in_parts(parts: int) -> None:
         assert (upper + lower - silenced).abs().max() < 3e-5
 
 
+@pytest.mark.parametrize("wide", [32, 20, 3])
 @pytest.mark.parametrize(("parts", "close"), [(3, 1e-5), (2, 3e-3)])
-def test_what_is_read_in_parts_has_their_digits(parts: int, close: float) -> None:
+def test_what_is_read_in_parts_has_their_digits(parts: int, close: float, wide: int) -> None:
     grade, scale = Grade(torch.float16, parts), normal(24).exp()
-    weight, x = normal(2, 24, 32) / 8, normal(TIME, 32)
+    weight, x = normal(2, 24, wide) / 8, normal(TIME, wide)
     whole = Conv(weight * scale[:, None], normal(24))
     conv = replace(
         whole, weight=parted(weight, grade, weights=True), reads=grade, scale=scale, out=FP32

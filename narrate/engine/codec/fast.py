@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from narrate.engine.codec import fast_unit, fast_wave, fast_window
+from narrate.engine.codec import fast_places, fast_unit, fast_wave, fast_window
 from narrate.engine.codec.wave import Waves
 
 __all__ = ["FAST"]
@@ -10,10 +10,10 @@ __all__ = ["FAST"]
 FAST = Waves(
     name="triton",
     conv=fast_wave.conv,
-    part=fast_wave.part,
-    depthwise=fast_wave.depthwise,
+    part=fast_places.part,
+    depthwise=fast_places.depthwise,
     last=fast_wave.last,
     attend=fast_window.attend,
     unit=fast_unit.unit,
-    paste=fast_wave.paste,
+    paste=fast_places.paste,
 )

@@ -12,7 +12,8 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from narrate.engine.codec.fast_wave import Tile, conv, has_copy_engine, narrow, sine
+from narrate.engine.codec.fast_places import narrow
+from narrate.engine.codec.fast_wave import Tile, conv, has_copy_engine, sine
 from narrate.engine.codec.layers import Grade, Snake, Unit
 from narrate.engine.codec.wave import unit_of
 

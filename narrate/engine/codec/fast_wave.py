@@ -16,31 +16,13 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from narrate.engine.codec.layers import FP32, Conv, Gelu, Grade, NextBlock, Snake
+from narrate.engine.codec.fast_places import narrow, store_parts
+from narrate.engine.codec.layers import FP32, Conv, Gelu, Snake
 from narrate.engine.codec.wave import FULL_SCALE
 
-__all__ = [
-    "Tile",
-    "conv",
-    "depthwise",
-    "has_copy_engine",
-    "last",
-    "narrow",
-    "part",
-    "paste",
-    "sine",
-    "tile_of",
-]
+__all__ = ["Tile", "conv", "has_copy_engine", "last", "sine", "tile_of"]
 
 _TO_WHOLE = tl.constexpr(12582912.0)  # 1.5 * 2**23: added and taken away, it leaves whole numbers
-
-
-@triton.jit
-def narrow(x, kind: tl.constexpr):
-    """x as a 16-bit kind, never infinite, or as fp32."""
-    if kind == tl.float16:
-        x = tl.minimum(tl.maximum(x, -65504.0), 65504.0)
-    return x.to(kind)
 
 
 @triton.jit
@@ -70,17 +52,17 @@ def _sums(
     for index in range(0, TAPS * CHUNKS):
         tap = index // CHUNKS
         first = (index % CHUNKS) * DEPTH
-        held = first % HELD  # the third part of the weight reads the first again
         shift = (TAPS - 1 - tap) * DILATION
+        # The third part of the weight reads the first again.
         if TILED:  # outside the tensor, before its beginning too, the copy engine writes zeros
-            a = x_tiles.load([begin - shift, held])
+            a = x_tiles.load([begin - shift, first % HELD])
             w = weight_tiles.load([tap * OUT + left, first])
         else:
             lane = tl.arange(0, DEPTH)
             fits = (first + lane < IN)[None]
             then = (at - shift)[:, None]
             heard = (then >= 0) & (then < time) & fits
-            source = then.to(tl.int64) * HELD + held + lane[None]
+            source = then.to(tl.int64) * HELD + ((first + lane) % HELD)[None]
             a = tl.load(x + source, mask=heard, other=0.0)
             w = tl.load(
                 weight + (tap * OUT + column)[:, None] * IN + first + lane[None],
@@ -89,17 +71,6 @@ def _sums(
         # fp32 by three products of its upper and lower halves; 16 bits as they are.
         sums = tl.dot(a, w.trans(), sums, input_precision="tf32x3")
     return sums
-
-
-@triton.jit
-def _store_parts(to, y, WIDTH: tl.constexpr, PARTS: tl.constexpr, mask):
-    kind = to.dtype.element_ty
-    upper = narrow(y, kind)
-    tl.store(to, upper, mask=mask)
-    if PARTS > 1:
-        # What is beyond the type's range leaves nothing over that it could hold.
-        rest = tl.where(tl.abs(y) > 65504.0, 0.0, y - upper.to(tl.float32))
-        tl.store(to + WIDTH, rest.to(kind), mask=mask)
 
 
 @triton.jit
@@ -145,7 +116,7 @@ def _conv_kernel(
         if PARTS > 1:
             step = at.to(tl.int64)[:, None] * (OUT // CHANNELS) + column[None] // CHANNELS
             to = step * (PARTS * CHANNELS) + column[None] % CHANNELS
-        _store_parts(bent + to, sums, CHANNELS, PARTS, inside)
+        store_parts(bent + to, sums, CHANNELS, PARTS, inside)
 
 
 def _depth(conv: Conv) -> int:
@@ -257,7 +228,11 @@ def _convolve(
     held, channels = x.shape[1], out // conv.steps
     snake = bend if isinstance(bend, Snake) else None
     tile = tile_of(conv)
-    tiled = has_copy_engine(x.device) and held * x.element_size() % 16 == 0
+    tiled = (
+        has_copy_engine(x.device)
+        and held * x.element_size() % 16 == 0
+        and (held == wide or held % tile.depth == 0)
+    )
     flat = conv.weight.view(taps * out, wide)
     blocks = [tile.times, tile.depth], [tile.columns, tile.depth]
     nothing = conv.bias
@@ -273,78 +248,3 @@ def _convolve(
         bent is not None, conv.out.held, tiled,
         tile.times, tile.columns, tile.depth, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
-
-
-@triton.jit
-def _part_kernel(
-    x, out,
-    WIDTH: tl.constexpr, GATED: tl.constexpr, PARTS: tl.constexpr, TILE: tl.constexpr,
-):  # fmt: skip
-    at = tl.program_id(0).to(tl.int64)
-    lane = tl.program_id(1) * TILE + tl.arange(0, TILE)
-    fits = lane < WIDTH
-    y = tl.load(x + at * (2 * WIDTH if GATED else WIDTH) + lane, mask=fits, other=0.0)
-    if GATED:
-        y = y * tl.sigmoid(y) * tl.load(x + (2 * at + 1) * WIDTH + lane, mask=fits, other=0.0)
-    _store_parts(out + at * PARTS * WIDTH + lane, y, WIDTH, PARTS, fits)
-
-
-def part(x: torch.Tensor, grade: Grade, gated: bool = False) -> torch.Tensor:
-    """See `wave.plain_part`; x is contiguous."""
-    time, width = len(x), x.shape[1] // 2 if gated else x.shape[1]
-    if grade == FP32 and not gated:
-        return x
-    out = torch.empty(time, grade.held * width, dtype=grade.dtype, device=x.device)
-    tile = min(1024, triton.next_power_of_2(width))
-    _part_kernel[(time, triton.cdiv(width, tile))](
-        x, out, width, gated, grade.held, tile, num_warps=4
-    )
-    return out
-
-
-@triton.jit
-def _depthwise_kernel(
-    x, weight, bias, norm_weight, norm_bias, out, time,
-    TAPS: tl.constexpr, WIDTH: tl.constexpr, PARTS: tl.constexpr, TILE: tl.constexpr,
-):  # fmt: skip
-    at = tl.program_id(0)
-    lane = tl.arange(0, TILE)
-    fits = lane < WIDTH
-    sums = tl.load(bias + lane, mask=fits, other=0.0)
-    for tap in tl.static_range(TAPS):
-        then = at - (TAPS - 1 - tap)
-        a = tl.load(x + then * WIDTH + lane, mask=fits & (then >= 0), other=0.0)
-        sums += a.to(tl.float32) * tl.load(weight + tap * WIDTH + lane, mask=fits, other=0.0)
-    centred = tl.where(fits, sums - tl.sum(sums, 0) / WIDTH, 0.0)
-    y = centred * tl.rsqrt(tl.sum(centred * centred, 0) / WIDTH + 1e-6)
-    y = y * tl.load(norm_weight + lane, mask=fits, other=0.0)
-    y += tl.load(norm_bias + lane, mask=fits, other=0.0)
-    _store_parts(out + at * PARTS * WIDTH + lane, y, WIDTH, PARTS, fits)
-
-
-def depthwise(x: torch.Tensor, block: NextBlock) -> torch.Tensor:
-    """See `wave.plain_depthwise`."""
-    taps, width = block.depthwise.shape
-    dtype, parts = block.widen.reads.dtype, block.widen.reads.held
-    out = torch.empty(len(x), parts * width, dtype=dtype, device=x.device)
-    _depthwise_kernel[(len(x),)](
-        x, block.depthwise, block.depthwise_bias, *block.norm, out, len(x),
-        taps, width, parts, triton.next_power_of_2(width), num_warps=4,
-    )  # fmt: skip
-    return out
-
-
-@triton.jit
-def _paste_kernel(x, end, past, size, TILE: tl.constexpr):
-    frame = tl.program_id(0)
-    which = tl.load(past + frame)
-    if which >= 0:
-        for begin in range(0, size, TILE):
-            lane = begin + tl.arange(0, TILE)
-            value = tl.load(end + which * size + lane, mask=lane < size)
-            tl.store(x + frame.to(tl.int64) * size + lane, value, mask=lane < size)
-
-
-def paste(x: torch.Tensor, end: torch.Tensor, past: torch.Tensor) -> None:
-    """See `wave.plain_paste`; everything is contiguous."""
-    _paste_kernel[(len(past),)](x, end, past, x.numel() // len(past), 1024, num_warps=4)
