@@ -82,8 +82,10 @@ def main() -> None:
     """Run the command; every error becomes one line and an exit code."""
     debug = "--debug" in sys.argv
     install()
+    told = False
     try:
         code: Any = app(standalone_mode=False)
+        told = True  # a command that ends with a code has said why
     except NarrateError as error:
         if debug:
             raise
@@ -108,7 +110,7 @@ def main() -> None:
         code = 1
     finally:
         reached_the_edge()
-    if code in (INTERRUPTED, TERMINATED):
+    if code in (INTERRUPTED, TERMINATED) and not told:
         quiet_the_rest()
         _fail("stopped; what was spoken is kept. Run the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)

@@ -11,6 +11,8 @@ from narrate.bench.results import Axis, Cell, Results
 
 __all__ = ["findings"]
 
+_LEAST_RUNS = 2
+
 
 def findings(results: Results) -> list[str]:
     """One sentence a finding; first what belongs to the part, then what concerns its quality."""
@@ -68,7 +70,12 @@ def _against(
         (best, first), (other, second) = ranked[:2]
         where = what.format(*axes)
         ratio = second.median_s / first.median_s
-        if first.max_s < second.min_s:
+        if first.runs < _LEAST_RUNS or second.runs < _LEAST_RUNS:
+            yield (
+                f"{where}: {best.axes[by]} took {first.median_s / second.median_s:.2f} times as "
+                f"long as {other.axes[by]}, in one run, which says little."
+            )
+        elif first.max_s < second.min_s:
             yield (
                 f"{where}: {best.axes[by]} is {ratio:.2f} times as fast as "
                 f"{other.axes[by]}, and no run overlaps."
@@ -164,7 +171,9 @@ def _optimizations(results: Results) -> Iterator[str]:
     for (below, before), (rung, after) in pairwise(rungs):
         if before.real_time and after.real_time:
             factor = after.real_time / before.real_time
+            few = before.runs < _LEAST_RUNS or after.runs < _LEAST_RUNS
             apart = "" if _apart(before, after) else "; within the spread of its runs"
+            apart = "; one run says little" if few else apart
             yield f"{rung}: {factor:.2f} times {below}{apart}."
     if len(rungs) > 1:
         (first, slow), (last, fast) = rungs[0], rungs[-1]

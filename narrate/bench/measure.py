@@ -42,13 +42,15 @@ class Case:
     """One cell: what is varied, how to warm up, and how to run it once on what is open.
 
     `opens`: it takes part in the opening round; a process of its own has nothing from before.
+    `why_not`: what is known beforehand to keep it from running.
     """
 
     group: str
     axes: Mapping[str, Axis]
-    run: Callable[[Any], Work]
+    run: Callable[[Any], Work] = lambda _: Work()
     warm: Callable[[Any], object] = lambda _: None
     opens: bool = True
+    why_not: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +84,7 @@ def measure(
     A cell that fails says why and is left out of later rounds. Ctrl-C keeps what was measured.
     """
     cases = [case for stage in stages for case in stage.cases]
-    held = {id(case): Cell(case.group, case.axes) for case in cases}
+    held = {id(case): Cell(case.group, case.axes, failed=case.why_not) for case in cases}
     numbers = range(0 if opening else 1, rounds + 1)
     planned = sum(_takes_part(case, number) for case in cases for number in numbers)
     watch.begin(tuple(held.values()), planned)
@@ -99,7 +101,7 @@ def measure(
 
 
 def _takes_part(case: Case, number: int) -> bool:
-    return number > 0 or case.opens
+    return case.why_not is None and (number > 0 or case.opens)
 
 
 class _OutOfTime(Exception):

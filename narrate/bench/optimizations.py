@@ -23,7 +23,7 @@ from narrate.bench.models import Measured, the_model
 from narrate.bench.results import Axis, Work
 from narrate.bench.texts import LENGTHS, rows, sample
 from narrate.core import Utterance
-from narrate.errors import BackendError, UsageError
+from narrate.errors import UsageError
 from narrate.speech.backend import COMPILE_MODES, Backend
 from narrate.speech.caps import FRAMES_PER_S
 
@@ -128,7 +128,8 @@ def _stages(
             below = rung.name
     for name in _NOT_BUILT:
         held: dict[str, Axis] = {"rung": name, "what": "", "batch": batch}
-        yield Stage((Case("ladder", held, partial(_not_built, name)),))
+        why = f"{name} weights are not built: bf16 is the lowest precision there is"
+        yield Stage((Case("ladder", held, why_not=why),))
 
 
 def _run(
@@ -145,7 +146,3 @@ def _run(
     whole = samples.dtype.kind == "i"
     heard.by_rung[rung] = samples.astype(np.float32) / (32768.0 if whole else 1.0)
     return replace(work, numbers=heard.agreement(rung, below))
-
-
-def _not_built(name: str, _: object) -> Work:
-    raise BackendError(f"{name} weights are not built: bf16 is the lowest precision there is")

@@ -87,6 +87,16 @@ def test_what_fails_says_why_once_and_the_rest_goes_on() -> None:
     assert log.count("bad") == 1
 
 
+def test_what_cannot_run_is_known_before_and_never_begun() -> None:
+    log: list[str] = []
+    never = replace(_case("never", _one_row, log), why_not="it is not built")
+    seen = Seen()
+    cells, stopped = measure([Stage((never, _case("good", _one_row, log)))], 2, seen, minutes=0)
+    assert (cells[0].failed, cells[1].failed, stopped) == ("it is not built", None, OUT_OF_TIME)
+    measure([Stage((never,)), Stage((_case("good", _one_row, log),))], 2, seen)
+    assert log == ["good", "good"] and seen.planned == 2
+
+
 def test_a_stage_that_does_not_open_fails_its_cells_alone() -> None:
     @contextmanager
     def closed() -> Iterator[None]:

@@ -91,6 +91,11 @@ def test_runs_that_overlap_are_not_told_apart(results: Results) -> None:
     assert "not told apart" in report(near, ())
 
 
+def test_one_run_says_little(results: Results) -> None:
+    once = replace(results, cells=(_cell("a", (1.0,)), _cell("b", (2.0,))))
+    assert "a took 0.50 times as long as b, in one run, which says little" in report(once, ())
+
+
 def test_a_report_is_drawn_beside_its_results(results: Results, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     write_report(results, tmp_path)
