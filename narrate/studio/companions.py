@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from narrate.audio.tags import tags_of
 from narrate.audio.whole import appearing, write_whole
 from narrate.core import canonical_digest
 from narrate.store import Book, Output, Store
+from narrate.studio.abreast import abreast
 from narrate.studio.editions import editions
 from narrate.studio.own_pages import own_pages
 from narrate.studio.plan import require_book
@@ -183,13 +185,15 @@ def _sounds(
     """Return each chapter's sound: the MP3 that is there, else AAC that is made for the book."""
     known = editions(store, book, ["mp3"] if "mp3" in forms else [], chapters)
     sounds = {edition.number: (edition.path, "audio/mpeg") for edition in known if not edition.span}
-    for number, chapter in chapters.items():
-        if number not in sounds:
-            path = folder / f"{number}.m4a"
-            blocks = read_chapter(chapter.path, chapter.rate_hz, stop)
-            encode("m4b", blocks, chapter.rate_hz, path, Labels(tags_of(book.metadata)))
-            sounds[number] = path, "audio/mp4"
-    return sounds
+    labels = Labels(tags_of(book.metadata))
+
+    def encode_one(chapter: Output, path: Path, stop: _Stop) -> None:
+        blocks = read_chapter(chapter.path, chapter.rate_hz, stop)
+        encode("m4b", blocks, chapter.rate_hz, path, labels)
+
+    missing = {number: folder / f"{number}.m4a" for number in chapters if number not in sounds}
+    abreast([partial(encode_one, chapters[one], path) for one, path in missing.items()], stop)
+    return sounds | {number: (path, "audio/mp4") for number, path in missing.items()}
 
 
 def _manifest(
