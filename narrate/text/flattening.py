@@ -12,7 +12,7 @@ _VOID_NAMES = "area base br col embed hr img input link meta param source track 
 # These end where the next one of their kind begins: an end tag may be missing.
 _LOOSE_NAMES = "p li dt dd tr td th option thead tbody tfoot html head body"
 _UNCOUNTED = frozenset((_VOID_NAMES + " " + _LOOSE_NAMES).split())
-_LITERAL = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_LITERAL = re.compile(r"<(script|style)\b", re.IGNORECASE)
 _PARTING = frozenset(
     [
         "div",
@@ -36,7 +36,7 @@ def flattened(markup: str) -> str:
 
     Time is linear: one pass over the tags, with the open elements on a stack.
     """
-    markup = _LITERAL.sub("", markup)
+    markup = _without_literals(markup)
     parts: list[str] = []
     stack: list[str] = []
     cursor = 0
@@ -60,3 +60,20 @@ def flattened(markup: str) -> str:
             cursor = found.end()
     parts.append(markup[cursor:])
     return "".join(parts)
+
+
+def _without_literals(markup: str) -> str:
+    """The page without scripts and styles; one that is never shut stays as it is."""
+    parts: list[str] = []
+    cursor, open_for_good = 0, set[str]()
+    for found in _LITERAL.finditer(markup):
+        name = found[1].lower()
+        if found.start() < cursor or name in open_for_good:
+            continue
+        shut = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(markup, found.end())
+        if shut is None:
+            open_for_good.add(name)
+            continue
+        parts.append(markup[cursor : found.start()])
+        cursor = shut.end()
+    return "".join([*parts, markup[cursor:]])

@@ -39,7 +39,8 @@ _READ_ATTRIBUTES = frozenset(
     ["class", "epub:type", "hidden", "href", "id", "lang", "name", "role", "style", "type"]
 )
 _MOST_VALUE = 1_000
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+# One that is never shut ends where the next begins, so that each is looked through once.
+_CDATA = re.compile(r"<!\[CDATA\[((?:(?!<!\[CDATA\[).)*?)\]\]>", re.DOTALL)
 _VOID_NAMES = "area base br col embed hr img input link meta param source track wbr"
 _VOID = frozenset(_VOID_NAMES.split())
 _SPACE = re.compile(r"\s+")

@@ -145,6 +145,10 @@ READ: dict[str, tuple[str, Callable[[], bytes | str]]] = {
             "<p " + " ".join(f'a{i}="x"' for i in range(100_000)) + ">A word.")})),
     "a megabyte in an attribute": (
         "a.html", lambda: page(f'<p class="{"c " * 2**19}" title="{"x" * 2**20}">A word.')),
+    "sections of characters that nobody shuts": (
+        "a.html", lambda: page("<p>A word.</p>" + "<![CDATA[" * 30_000)),
+    "scripts that nobody shuts, deep down": (
+        "a.html", lambda: page("<p>A word.</p>" + "<div>" * DEEP + "<script>" * 30_000)),
     "elements in elements": (
         "a.html", lambda: page("<div>" * DEEP + "<p>A word." + "</div>" * DEEP)),
     "elements in elements in an EPUB": (
