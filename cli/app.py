@@ -15,6 +15,7 @@ from narrate.cli.stop import (
     INTERRUPTED,
     TERMINATED,
     install,
+    is_told,
     quiet_the_rest,
     reached_the_edge,
 )
@@ -82,10 +83,8 @@ def main() -> None:
     """Run the command; every error becomes one line and an exit code."""
     debug = "--debug" in sys.argv
     install()
-    told = False
     try:
         code: Any = app(standalone_mode=False)
-        told = True  # a command that ends with a code has said why
     except NarrateError as error:
         if debug:
             raise
@@ -110,7 +109,7 @@ def main() -> None:
         code = 1
     finally:
         reached_the_edge()
-    if code in (INTERRUPTED, TERMINATED) and not told:
+    if code in (INTERRUPTED, TERMINATED) and not is_told():
         quiet_the_rest()
         _fail("stopped; what was spoken is kept. Run the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)

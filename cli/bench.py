@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 
 from narrate.bench.asked import COMMANDS, Asked, Word, words_of
+from narrate.cli.stop import tell
 from narrate.cli.words import duration
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _run(kind: type, given: dict[str, Any]) -> None:
             folder = measure_part(asked, watch)
     except Stopped as stopped:
         typer.echo(f"what was measured is in {stopped.folder}", err=True)
+        tell()
         raise typer.Exit(stopped.exit_code) from None
     typer.echo(folder)
 

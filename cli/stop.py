@@ -17,9 +17,11 @@ __all__ = [
     "INTERRUPTED",
     "TERMINATED",
     "install",
+    "is_told",
     "quiet_the_rest",
     "raise_if_asked",
     "reached_the_edge",
+    "tell",
 ]
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -28,6 +30,7 @@ AGAIN_AFTER_S = 3.0
 
 _asked = threading.Event()
 _arrived = threading.Event()
+_told = threading.Event()
 
 
 def install() -> None:
@@ -45,6 +48,16 @@ def raise_if_asked() -> None:
 def reached_the_edge() -> None:
     """Say that the command has ended, by the exception or without it."""
     _arrived.set()
+
+
+def tell() -> None:
+    """Say that the command itself has told how it was stopped, and what to do now."""
+    _told.set()
+
+
+def is_told() -> bool:
+    """Return whether it has."""
+    return _told.is_set()
 
 
 def quiet_the_rest() -> None:

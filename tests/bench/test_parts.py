@@ -47,10 +47,13 @@ def test_a_document_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
-def test_ctrl_c_leaves_a_report_of_what_was_measured(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["narrate bench", "python -m narrate.bench"])
+def test_ctrl_c_leaves_a_report_of_what_was_measured(tmp_path: Path, command: str) -> None:
     words = ["store", "--runs", "2000", "--quick", "--out", "report"]
+    as_command = ["-c", "from narrate.cli import main; main()", "bench"]
+    begins = as_command if command == "narrate bench" else ["-m", "narrate.bench"]
     with subprocess.Popen(
-        [sys.executable, "-m", "narrate.bench", *words],
+        [sys.executable, *begins, *words],
         cwd=tmp_path,
         env=os.environ,
         stderr=subprocess.PIPE,
@@ -64,6 +67,7 @@ def test_ctrl_c_leaves_a_report_of_what_was_measured(tmp_path: Path) -> None:
         said = child.stderr.read()
         assert child.wait(60) == 130
     assert "what was measured is in report" in said
+    assert "was spoken" not in said, "nothing was"
     results = read_results(tmp_path / "report")
     assert results.stopped == "stopped by Ctrl-C"
     assert any(cell.runs for cell in results.cells)
