@@ -13,6 +13,6 @@ def test_the_readme_s_tables_are_made_from_the_figures(root: Path) -> None:
     spec.loader.exec_module(performance)
     page = (root / "README.md").read_text(encoding="utf-8")
     assert performance.made(page) == page, "run `make format`: the figures and the README differ"
-    changed = page.replace("| 768 | 1,", "| 768 | 2,")
+    changed = page.replace("| 768 | 2,", "| 768 | 3,")
     assert changed != page
     assert performance.made(changed) == page
