@@ -11,8 +11,6 @@ import uuid
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 __all__ = ["has_ended", "machine", "start_of"]
 
 _PROC = Path("/proc")
@@ -31,6 +29,8 @@ def machine() -> str:
 def start_of(pid: int) -> float | None:
     """Return when a process of this machine started, by a clock of its own; None once it ended."""
     if not _BOOT_ID.exists():
+        import psutil  # for the systems without /proc
+
         try:
             return psutil.Process(pid).create_time()
         except psutil.NoSuchProcess:
