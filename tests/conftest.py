@@ -20,6 +20,11 @@ from narrate.flows.server import EmbeddedServer
 
 from .postgres import Cluster, binaries, cluster
 
+# Processes that run tests beside each other share the processors: with as many threads each as
+# there are of them, torch waits for itself.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # How fast a machine is, or how busy, says nothing about the code under test.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
