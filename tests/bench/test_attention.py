@@ -76,6 +76,7 @@ def test_what_needs_a_card_says_so() -> None:
         OURS["engine triton"]()
 
 
+@pytest.mark.slow
 def test_every_kernel_has_a_row_that_measures_or_says_why(tmp_path: Path) -> None:
     asked = Attention(quick=True, runs=1, out=str(tmp_path), commit="abc")
     results = read_results(measure_part(asked, Lines(io.StringIO())))

@@ -26,7 +26,10 @@ def _measured(asked: Asked) -> Results:
     return results
 
 
-@pytest.mark.parametrize("kind", [Frontend, Store, Stitch, Book])
+@pytest.mark.parametrize(
+    "kind",
+    [Book, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (Frontend, Store, Stitch))],
+)
 def test_a_part_is_measured_whole(kind: type, tmp_path: Path) -> None:
     results = _measured(kind(quick=True, runs=1, out=str(tmp_path), commit="abc"))
     assert not [cell.failed for cell in results.cells if cell.failed]
@@ -47,7 +50,10 @@ def test_a_document_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
-@pytest.mark.parametrize("command", ["narrate bench", "python -m narrate.bench"])
+@pytest.mark.parametrize(
+    "command",
+    ["narrate bench", pytest.param("python -m narrate.bench", marks=pytest.mark.slow)],
+)
 def test_ctrl_c_leaves_a_report_of_what_was_measured(tmp_path: Path, command: str) -> None:
     words = ["store", "--runs", "2000", "--quick", "--out", "report"]
     as_command = ["-c", "from narrate.cli import main; main()", "bench"]

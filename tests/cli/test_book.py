@@ -157,7 +157,7 @@ def test_a_stop_keeps_what_was_spoken_and_says_how_to_go_on(
         assert store.leases.holder("book") is None
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_the_book_comes_out_byte_equal(
     narrate: Narrate, environment: dict[str, str], tmp_path: Path, kills: int
 ) -> None:
@@ -278,6 +278,7 @@ def test_a_server_that_is_not_there_is_an_error_that_names_it(narrate: Narrate, 
     assert "127.0.0.1:1" in done.stderr and "unset PREFECT_API_URL" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_outputs_loses_nothing(
     narrate: Narrate, tmp_path: Path, small_disk: Path
 ) -> None:

@@ -66,6 +66,7 @@ def takes(home: Path) -> int:
     return sum(1 for _ in home.glob("takes/??/*.flac"))
 
 
+@pytest.mark.slow
 def test_away_for_a_while_it_costs_nothing(
     run: subprocess.Popen[str], wire: Wire, home: Path, tmp_path: Path
 ) -> None:

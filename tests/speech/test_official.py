@@ -261,6 +261,7 @@ def test_a_compiled_model_says_the_same(
         np.testing.assert_allclose(spoken[text].samples, together[text].samples, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_closed_backend_lets_go_of_its_model(base: Checkpoint, voice: Voice) -> None:
     import gc
 

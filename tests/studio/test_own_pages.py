@@ -99,6 +99,7 @@ def test_the_book_of_these_tests_is_valid_before(epub: Callable[..., Path]) -> N
     assert epub_errors(epub()) == []
 
 
+@pytest.mark.slow
 def test_what_was_asked_for_is_what_the_package_says(
     store: Store, tmp_path: Path, epub: Callable[..., Path]
 ) -> None:
@@ -122,6 +123,7 @@ def test_what_was_asked_for_is_what_the_package_says(
     assert said == {"title": "Lamps & more", "creator": "Ann", "date": "1901"}
 
 
+@pytest.mark.slow
 def test_a_page_that_reads_otherwise_than_it_is_written_is_made_anew_and_that_is_said(
     store: Store, tmp_path: Path, epub: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -195,6 +195,7 @@ def test_items_nested_by_their_indent_are_all_spoken(document: Callable[..., Doc
     assert len(planned(document(text, "a.md")).chunks) == 300
 
 
+@pytest.mark.slow
 def test_more_paragraphs_than_memory_holds_are_refused(document: Callable[..., Document]) -> None:
     with pytest.raises(InputError, match="fifty novels"):
         document("<p>a" * 300_001, "a.html")
