@@ -36,16 +36,17 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/.made
 	@$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
 
-# The two largest packages beside the core, which shares no file with them. torch alone and exact:
-# resolved among the rest it can become a newer build with gigabytes of CUDA packages. The tests run
-# the published speech model, tiny, on the CPU.
+# The largest packages that only [qwen] asks for, beside all others, with which they share no file.
+# torch exact, and before what asks for it: resolved among the rest it can become a newer build with
+# gigabytes of CUDA packages. The tests run the published speech model, tiny, on the CPU.
+LARGE := torch|transformers|llvmlite|numba|pandas|gradio|onnxruntime|scikit-learn
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
-	@echo "Installing the tools for tests and lint into $(VENV) ..."
-	@large="$$(sed -n 's/^\(torch==[^ ;]*\).*/\1/p; s/^\(triton==[^ ;]*\).*/\1/p' constraints.txt)"; \
+	@echo "Installing narrate and the tools for tests and lint into $(VENV) (two minutes the first time) ..."
+	@large="$$(sed -nE 's/^(($(LARGE))==[^ ;]*).*/\1/p' constraints.txt)"; \
 	$(PIP) install --quiet --no-deps --no-warn-conflicts $$large & \
-	$(MAKE) --no-print-directory $(VENV)/.core && wait $$!
-	@$(PIP) install --quiet -c constraints.txt -e '.[dev,qwen,bench]'
-	@touch $@
+	$(PIP) install --quiet -c constraints.txt -e '.[dev,bench]' --no-warn-conflicts && wait $$!
+	@$(PIP) install --quiet -c constraints.txt -e '.[qwen]'
+	@touch $(VENV)/.core $@
 
 demo: venv ## narrate the sample tutorial with the preview voice
 	@wav=$$($(BIN)/narrate $(DEMO)) && echo "The audiobook is $$wav"

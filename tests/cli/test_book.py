@@ -200,6 +200,7 @@ def _takes_on_record(environment: dict[str, str], before: dict[str, int]) -> dic
     return now
 
 
+@pytest.mark.slow
 def test_a_second_run_of_the_same_book_says_who_holds_it(
     narrate: Narrate, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -121,6 +121,7 @@ def test_the_last_word_of_a_server_that_does_not_start_is_told(monkeypatch, scri
     assert doctor._why_prefect_does_not_start() == why
 
 
+@pytest.mark.slow
 def test_a_model_is_described(settings, checkpoint):
     found = finding(settings, "model", str(checkpoint("customvoice")))
     assert found.status is Status.OK
