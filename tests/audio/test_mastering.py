@@ -139,7 +139,9 @@ def test_the_ceiling_holds_and_the_cut_of_the_stream_does_not_matter(
     out = np.concatenate([*parts, pieces.flush()])
     assert len(out) == len(samples)
     assert np.allclose(out, expected, atol=1e-5)
-    assert true_peak(expected) <= 0.5 * 1.08  # four times the rate can miss 0.7 dB
+    # Four times the rate can miss 0.7 dB between its values, 1 / cos(pi / 8), and filters of finite
+    # length a little more: 0.74 dB is the most of these hundred noises.
+    assert true_peak(expected) <= 0.5 * 1.1
 
 
 def test_an_untouched_stream_comes_out_bit_for_bit() -> None:
