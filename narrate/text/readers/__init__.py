@@ -31,7 +31,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
 )
 SUPPORTED = tuple(sorted(READERS))
 
-MAX_FILE_BYTES = 32 * 2**20  # some fifty novels; reading holds about ten bytes for each of these
+MAX_FILE_BYTES = 24 * 2**20  # some forty novels; a plan holds up to sixteen bytes for each of these
 MAX_PACKED_BYTES = 160 * 2**20  # pictures and fonts are most of it, and are not unpacked
 _PACKED = frozenset([".docx", ".epub", ".pdf"])
 
