@@ -6,8 +6,9 @@ import torch
 
 from narrate.engine.config import ModelConfig, StackConfig
 from narrate.engine.kernels import Cache
+from narrate.errors import BackendError
 
-__all__ = ["bytes_per_slot", "make_caches", "slots_that_fit"]
+__all__ = ["bytes_per_slot", "make_caches", "no_room", "slots_that_fit"]
 
 # Batch sizes that the engine chooses from: multiples of what the card's matrix units like.
 SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
@@ -40,3 +41,12 @@ def slots_that_fit(free_bytes: int, slot_bytes: int, most: int) -> int:
     """The largest of `SIZES` up to `most` that fits into nine tenths of the free memory, or 0."""
     room = int(free_bytes * 0.9) // slot_bytes - 1  # one slot more, for rows that do not exist
     return max((size for size in SIZES if size <= min(room, most)), default=0)
+
+
+def no_room(what: str, error: torch.OutOfMemoryError, instead: str = "") -> BackendError:
+    """Say that a card has no room for something; `instead` follows the advice that always helps."""
+    return BackendError(
+        f"the card has no room for {what}",
+        where=str(error).partition("\n")[0],
+        remedy=f"stop other programs on the card{instead}",
+    )

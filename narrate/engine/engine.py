@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from narrate.core import Spoken, Utterance, VoicePrompt
-from narrate.engine.cache import SIZES, bytes_per_slot, slots_that_fit
+from narrate.engine.cache import SIZES, bytes_per_slot, no_room, slots_that_fit
 from narrate.engine.codec.room import codec_with_room
 from narrate.engine.config import read_config
 from narrate.engine.kernels import Kernels
@@ -274,11 +274,7 @@ class Engine:
 def _smaller(batch: int, error: torch.OutOfMemoryError) -> int:
     sizes = [size for size in SIZES if size < batch]
     if not sizes:
-        raise BackendError(
-            "the card has no room for a single row",
-            where=str(error).partition("\n")[0],
-            remedy="stop other programs on the card, or lower --max-context",
-        ) from error
+        raise no_room("a single row", error, ", or lower --max-context") from error
     return sizes[-1]
 
 
@@ -290,11 +286,7 @@ def _load(folder: Path, options: EngineOptions) -> Parts:
         with checkpoint_tensors(folder, config, device) as take:
             model = build_model(config, take, device, dtype, options.max_context)
     except torch.OutOfMemoryError as error:
-        raise BackendError(
-            "the card has no room for the model",
-            where=str(error).partition("\n")[0],
-            remedy="stop other programs on the card, or choose a smaller model",
-        ) from error
+        raise no_room("the model", error, ", or choose a smaller model") from error
     sampling = options.sampling or read_sampling(folder)
     few_rows = options.batch_size is not None and options.batch_size < _MANY_ROWS
     decoder = codec_with_room(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from narrate.engine.cache import no_room
 from narrate.engine.codec.codec import Codec
 from narrate.engine.codec.config import CodecConfig, read_codec_config
-from narrate.errors import BackendError
 
 __all__ = ["codec_with_room", "frames_with_room"]
 
@@ -36,11 +36,7 @@ def codec_with_room(
             return Codec(folder, device, dtype, frames, graphs=graphs)
         except torch.OutOfMemoryError as error:
             if frames == _LEAST:
-                raise BackendError(
-                    "the card has no room for the speech decoder",
-                    where=str(error).partition("\n")[0],
-                    remedy="stop other programs on the card",
-                ) from error
+                raise no_room("the speech decoder", error) from error
         frames //= 2
         torch.cuda.empty_cache()
 
