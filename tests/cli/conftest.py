@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from narrate.cli import main
+
 COMMAND = [sys.executable, "-c", "from narrate.cli import main; main()"]
 
 Narrate = Callable[..., subprocess.CompletedProcess[str]]
+Inside = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -40,5 +43,21 @@ def narrate(environment: dict[str, str], tmp_path: Path) -> Narrate:
             timeout=120,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def inside(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Inside:
+    """Run `narrate` with these words in this process; returns its code and what it said."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["narrate", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
 
     return run

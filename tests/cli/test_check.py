@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from narrate.cli import main
 from tests.conftest import SAMPLE_WORDS
 
-Check = Callable[..., tuple[int, str, str]]
+from .conftest import Inside
 
 
 @pytest.fixture
-def check(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
-    """Run `narrate voice ...` in this process; returns its code and what it said."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["narrate", "voice", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
+def check(inside: Inside) -> Inside:
+    """Run `narrate voice ...`."""
+    return partial(inside, "voice")
 
 
-def test_a_usable_recording_ends_with_0(check: Check, spoken_sample: Path) -> None:
+def test_a_usable_recording_ends_with_0(check: Inside, spoken_sample: Path) -> None:
     code, out, err = check("check", spoken_sample, "--voice-text", SAMPLE_WORDS)
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines() if line[0] != " "][:3] == [
@@ -41,7 +31,7 @@ def test_a_usable_recording_ends_with_0(check: Check, spoken_sample: Path) -> No
     ]
 
 
-def test_json_holds_all_measures(check: Check, spoken_sample: Path) -> None:
+def test_json_holds_all_measures(check: Inside, spoken_sample: Path) -> None:
     code, out, _ = check("check", spoken_sample, "--json")
     value = json.loads(out)
     assert code == 0
@@ -52,7 +42,7 @@ def test_json_holds_all_measures(check: Check, spoken_sample: Path) -> None:
     assert "--voice-text" in transcript["advice"]
 
 
-def test_an_unusable_recording_ends_with_7_and_says_why(check: Check, tmp_path: Path) -> None:
+def test_an_unusable_recording_ends_with_7_and_says_why(check: Inside, tmp_path: Path) -> None:
     path = tmp_path / "short.wav"
     soundfile.write(path, np.full(2400, 0.1), 24_000)
     code, out, err = check("check", path)
@@ -62,12 +52,12 @@ def test_an_unusable_recording_ends_with_7_and_says_why(check: Check, tmp_path: 
     assert err.count("\n") == 1
 
 
-def test_a_file_that_is_no_recording_ends_with_7(check: Check, tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_ends_with_7(check: Inside, tmp_path: Path) -> None:
     assert check("check", tmp_path / "nobody.wav")[0] == 7
 
 
 def test_a_kept_voice_is_checked_with_the_transcript_kept_with_it(
-    check: Check, spoken_sample: Path
+    check: Inside, spoken_sample: Path
 ) -> None:
     assert check("add", "anna", spoken_sample, "--voice-text", SAMPLE_WORDS)[0] == 0
     code, out, _ = check("check", "anna", "--json")

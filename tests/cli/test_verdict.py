@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from narrate.cli import main
+from .conftest import Inside
 
-Check = Callable[..., tuple[int, str, str]]
 RATE_HZ = 44_100
 
 
 @pytest.fixture
-def check(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
-    """Run `narrate check ...` in this process; returns its code and what it said."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["narrate", "check", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
+def check(inside: Inside) -> Inside:
+    """Run `narrate check ...`."""
+    return partial(inside, "check")
 
 
 @pytest.fixture
@@ -43,7 +33,7 @@ def fine(tmp_path: Path) -> Path:
     return path
 
 
-def test_files_without_faults_end_with_0_and_a_line_each(check: Check, fine: Path) -> None:
+def test_files_without_faults_end_with_0_and_a_line_each(check: Inside, fine: Path) -> None:
     code, out, err = check(fine.parent)
     assert (code, err) == (0, "")
     assert [line.split()[:2] for line in out.splitlines()] == [
@@ -53,7 +43,7 @@ def test_files_without_faults_end_with_0_and_a_line_each(check: Check, fine: Pat
     assert out.rstrip().endswith("ok")
 
 
-def test_a_fault_ends_with_9_and_is_named(check: Check, fine: Path) -> None:
+def test_a_fault_ends_with_9_and_is_named(check: Inside, fine: Path) -> None:
     samples, _ = soundfile.read(fine, dtype="int16")
     samples[2 * RATE_HZ : 3 * RATE_HZ] = 0
     soundfile.write(fine.with_name("02 two.flac"), samples, RATE_HZ)
@@ -63,7 +53,7 @@ def test_a_fault_ends_with_9_and_is_named(check: Check, fine: Path) -> None:
     assert "02 two.flac: digital silence of 1.0 s" in err and err.count("\n") == 1
 
 
-def test_json_says_the_same_with_all_measures_and_the_same_code(check: Check, fine: Path) -> None:
+def test_json_says_the_same_with_all_measures_and_the_same_code(check: Inside, fine: Path) -> None:
     assert check(fine, "--json")[0] == 0
     soundfile.write(fine, np.zeros(RATE_HZ, np.int16), RATE_HZ)
     code, out, _ = check(fine, "--json")
@@ -72,7 +62,7 @@ def test_json_says_the_same_with_all_measures_and_the_same_code(check: Check, fi
     assert values["files"][0]["rows"][0]["heard"]["zeros_s"] == 1.0
 
 
-def test_what_is_not_there_ends_with_3_and_other_limits_with_2(check: Check, fine: Path) -> None:
+def test_what_is_not_there_ends_with_3_and_other_limits_with_2(check: Inside, fine: Path) -> None:
     code, _, err = check(fine.parent / "nowhere")
     assert code == 3 and "there is no such file or folder" in err
     assert check(fine, "--master", "loud")[0] == 2
