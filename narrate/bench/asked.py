@@ -169,7 +169,9 @@ class Optimizations(_OnModel):
     """
 
     batch: int | None = _word(None, "Rows of the rungs that speak in batches, 32.", "N")
-    modes: str | None = _word(None, "Modes of torch.compile, with commas; all by default.", "NAMES")
+    modes: str | None = _word(
+        None, "Modes of torch.compile, with commas, or none; all by default.", "NAMES"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,9 +14,9 @@ from narrate.bench.models import Measured
 from narrate.bench.results import Work
 from narrate.speech.prompts import prompt_of
 
-__all__ = ["EMPTY", "FILLED", "fill", "start_cold"]
+__all__ = ["EMPTY", "FILLED", "NO_KERNELS", "fill", "start_cold"]
 
-EMPTY, FILLED = "empty", "filled"
+EMPTY, FILLED, NO_KERNELS = "empty", "filled", "none needed"
 
 _LIMIT_S = 900.0
 _FIRST = 12  # characters of the text that gives the first audio
@@ -25,10 +26,12 @@ _CACHES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR")
 def start_cold(words: str, measured: Measured, cache: str) -> Work:
     """Start a process that loads the model and speaks; `cache` of kernels is empty or filled.
 
-    The voice's prompt is there already. Raises `ValueError` with the child's last words.
+    The voice's prompt is there already. What an empty cache was filled with stays for the starts
+    that want it filled. Raises `ValueError` with the child's last words.
     """
-    name = f"{words} {time.monotonic_ns()}" if cache == EMPTY else words
-    folder = measured.folder / "kernels" / name
+    folder = measured.folder / "kernels" / words
+    if cache == EMPTY:
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     caches = {variable: str(folder / variable) for variable in _CACHES}
     prompt_of(measured.voice, measured.checkpoint)

@@ -63,6 +63,11 @@ class Contestant:
         """Whether it has to be opened anew for another batch."""
         return self.backend == _ENGINE
 
+    @property
+    def compiles(self) -> bool:
+        """Whether it has kernels of its own compiled, which the disk keeps for the next start."""
+        return self.backend == _ENGINE or any(one.startswith("compile") for one in self.switches)
+
     def options(self, checkpoint: Checkpoint, batch: int, positions: int) -> SpeechOptions:
         """The options to open it with; `positions` is what the longest row needs.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from narrate.bench.asked import Generate, numbers
-from narrate.bench.cold import EMPTY, FILLED, fill, start_cold
+from narrate.bench.cold import EMPTY, FILLED, NO_KERNELS, fill, start_cold
 from narrate.bench.contestants import Contestant, contestants
 from narrate.bench.limits import card_of, frame_limit_ms
 from narrate.bench.measure import Case, Stage
@@ -26,6 +26,7 @@ from narrate.speech.machine import look_at_machine
 
 __all__ = [
     "GROUPS",
+    "card_limit_ms",
     "open_contestant",
     "positions_of",
     "speak_all",
@@ -102,42 +103,63 @@ def stages(asked: Generate) -> Iterator[tuple[Sequence[Stage], Mapping[str, Any]
     with the_model(asked.model, asked.random_weights) as measured:
         about = {
             "model": measured.said,
-            "work": "fixed frames by text length; the model never ends by itself"
-            if measured.endless
-            else "rows end by themselves, so frames may differ between cells",
+            "work": _work(plan, measured),
+            "most_frames": plan.frames,
             **_limits(plan, measured),
         }
         yield list(_stages(plan, measured)), about
 
 
+def _work(plan: _Plan, measured: Measured) -> str:
+    if not measured.endless:
+        return "rows end by themselves, so frames may differ between cells"
+    cut = "" if plan.frames is None else f", {plan.frames} of a row at most"
+    return f"fixed frames by text length{cut}; the model never ends by itself"
+
+
 def _limits(plan: _Plan, measured: Measured) -> Mapping[str, Any]:
     """The least milliseconds of a frame by batch, for cards whose data sheet is known."""
+    frames = frames_for(plan.middle, plan.frames)
+    found = {str(batch): card_limit_ms(measured, batch, frames) for batch in plan.batches}
+    return {"limits": found} if all(found.values()) else {}
+
+
+def card_limit_ms(
+    measured: Measured, batch: int, frames: int, weight_bytes: int = 2
+) -> float | None:
+    """The least milliseconds of a frame in the middle of so many; None for an unknown card."""
     card = card_of(look_at_machine().cards[0].name) if cuda_cards() else None
     if card is None:
-        return {}
-    positions = _PROMPT_POSITIONS + frames_for(plan.middle, plan.frames) // 2
-    folder = measured.checkpoint.folder
-    found = {str(b): frame_limit_ms(folder, card, b, positions) for b in plan.batches}
-    return {"limits": found}
+        return None
+    folder, positions = measured.checkpoint.folder, _PROMPT_POSITIONS + frames // 2
+    return frame_limit_ms(folder, card, batch, positions, weight_bytes)
 
 
 def _stages(plan: _Plan, measured: Measured) -> Iterator[Stage]:
     if "cold" in plan.groups:
         for one in plan.speakers:
-            for cache in plan.caches:
+            for cache in plan.caches if one.compiles else (NO_KERNELS,):
                 axes = {"backend": one.words, "kernel cache": cache}
                 yield Stage((Case("cold", axes, *_cold(one, measured, cache), opens=False),))
     if "prompt" in plan.groups:
         yield Stage((Case("prompt", {"what": "voice prompt alone"}, partial(_prompt, measured)),))
     for speaker in plan.speakers:
-        apart = speaker.fixed_batch or "chapter" in plan.groups  # which a backend cuts into batches
-        several = [(batch,) for batch in plan.batches] if apart else [plan.batches]
-        for batches in several:
+        for batches in _opened_together(plan, speaker):
             cases = [one for batch in batches for one in _cases(plan, measured, speaker, batch)]
             if cases:
                 positions = max(case.positions for case in cases)
                 opened = partial(open_contestant, speaker, measured, max(batches), positions)
                 yield Stage(tuple(case.case for case in cases), opened)
+
+
+def _opened_together(plan: _Plan, speaker: Contestant) -> list[tuple[int, ...]]:
+    """Batches that need no opening of their own: a chapter is cut by what was opened for."""
+    if speaker.fixed_batch:
+        return [(batch,) for batch in plan.batches]
+    most = plan.chapter_batch if "chapter" in plan.groups else max(plan.batches)
+    up_to = tuple(batch for batch in plan.batches if batch <= most)
+    above = tuple(batch for batch in plan.batches if batch > most)
+    return [up_to, above] if above else [up_to]
 
 
 def _cold(one: Contestant, measured: Measured, cache: str) -> tuple[Any, Any]:
@@ -169,18 +191,20 @@ def _cases(plan: _Plan, measured: Measured, one: Contestant, batch: int) -> Iter
         said: list[Utterance],
         how: Callable[..., Work] = _speak,
         heard: Measured = measured,
+        shape: Hashable = None,
     ) -> _Sized:
-        speak = partial(how, heard, said, batch)
-        return _Sized(Case(group, axes, speak, partial(warm_up, heard, said)), positions_of(said))
+        speak, warm = partial(how, heard, said, batch), partial(warm_up, heard, said)
+        return _Sized(Case(group, axes, speak, warm, shape=shape), positions_of(said))
 
     if "text" in plan.groups and batch == plan.batches[0]:
         for length in plan.lengths:
             axes = {**named, "characters": length, "batch": batch}
-            yield case("text", axes, rows(sample(length), batch, plan.frames))
+            said = rows(sample(length), batch, plan.frames)
+            yield case("text", axes, said, shape=(batch, said[0].frame_cap))
     middle = rows(sample(plan.middle), batch, plan.frames)
     if "batch" in plan.groups:
         axes = {**named, "batch": batch, "characters": plan.middle}
-        yield case("batch", axes, middle)
+        yield case("batch", axes, middle, shape=(batch, middle[0].frame_cap))
     if "together" in plan.groups and batch == plan.batches[0]:
         axes = {**named, "what": "voice prompt and generation"}
         yield case("together", axes, middle, _together)

@@ -17,11 +17,17 @@ from numpy.typing import NDArray
 
 from narrate.bench.asked import Optimizations
 from narrate.bench.contestants import contestants
-from narrate.bench.generate import open_contestant, positions_of, speak_all, warm_up
+from narrate.bench.generate import (
+    card_limit_ms,
+    open_contestant,
+    positions_of,
+    speak_all,
+    warm_up,
+)
 from narrate.bench.measure import Case, Stage
 from narrate.bench.models import Measured, the_model
 from narrate.bench.results import Axis, Work
-from narrate.bench.texts import LENGTHS, rows, sample
+from narrate.bench.texts import LENGTHS, frames_for, rows, sample
 from narrate.core import Utterance
 from narrate.errors import UsageError
 from narrate.speech.backend import COMPILE_MODES, Backend
@@ -33,6 +39,7 @@ _LENGTH, _QUICK_LENGTH = 187, 12
 _BATCH, _QUICK_BATCH, _QUICK_FRAMES = 32, 4, 5
 _ALIKE = 0.1  # a frame differs when the difference is above a tenth of its loudness
 _NOT_BUILT = ("INT8", "FP8")
+_NO_MODES = "none"
 _LAST = "official:sdpa+bf16+tf32+cudnn"
 assert _LENGTH in LENGTHS
 
@@ -42,16 +49,17 @@ class _Rung:
     name: str
     words: str
     batched: bool = False
+    mode: str | None = None
 
 
-def _rungs(modes: Sequence[str]) -> Iterator[_Rung]:
+def _rungs() -> Iterator[_Rung]:
     yield _Rung("fp32", "official:sdpa+fp32")
     yield _Rung("bf16", "official:sdpa+bf16")
     yield _Rung("+ TF32", "official:sdpa+bf16+tf32")
     yield _Rung("+ cuDNN benchmark", _LAST)
     yield _Rung("+ FlashAttention 2", _LAST.replace("sdpa", "flash_attention_2"))
-    for mode in modes:
-        yield _Rung(f"+ compile {mode}", f"{_LAST}+compile={mode}")
+    for mode in COMPILE_MODES:
+        yield _Rung(f"+ compile {mode}", f"{_LAST}+compile={mode}", mode=mode)
     yield _Rung("batching", _LAST, batched=True)
     yield _Rung("engine without graphs", "qwen+bf16+tf32+nographs", batched=True)
     yield _Rung("engine, CUDA graphs", "qwen+bf16+tf32", batched=True)
@@ -101,12 +109,14 @@ def stages(asked: Optimizations) -> Iterator[tuple[Sequence[Stage], Mapping[str,
 def _modes(asked: Optimizations) -> Sequence[str]:
     if asked.modes is None:
         return () if asked.quick else COMPILE_MODES
+    if asked.modes == _NO_MODES:
+        return ()
     modes = [mode.strip() for mode in asked.modes.split(",")]
     if unknown := [mode for mode in modes if mode not in COMPILE_MODES]:
         raise UsageError(
             f"torch.compile has no mode {unknown[0]!r}",
             where="--modes",
-            remedy=f"choose from {', '.join(COMPILE_MODES)}",
+            remedy=f"choose from {', '.join(COMPILE_MODES)}, or say {_NO_MODES}",
         )
     return modes
 
@@ -115,12 +125,15 @@ def _stages(
     modes: Sequence[str], measured: Measured, batch: int, length: int, frames: int | None
 ) -> Iterator[Stage]:
     heard, below = _Heard(), None
-    for rung in _rungs(modes):
+    for rung in _rungs():
         (one,) = contestants(rung.words)
         count = batch if rung.batched else 1
         said = rows(sample(length), count, frames)
-        run = partial(_run, measured, said, heard, rung.name, below)
         axes: dict[str, Axis] = {"rung": rung.name, "what": rung.words, "batch": count}
+        if rung.mode is not None and rung.mode not in modes:
+            yield Stage((Case("ladder", axes, why_not="left out; --modes asks for it"),))
+            continue
+        run = partial(_run, measured, said, heard, rung.name, below)
         case = Case("ladder", axes, run, partial(warm_up, measured, said))
         opened = partial(open_contestant, one, measured, count, positions_of(said))
         yield Stage((case,), opened)
@@ -128,8 +141,20 @@ def _stages(
             below = rung.name
     for name in _NOT_BUILT:
         held: dict[str, Axis] = {"rung": name, "what": "", "batch": batch}
-        why = f"{name} weights are not built: bf16 is the lowest precision there is"
+        promised = _promised(measured, batch, frames_for(length, frames))
+        why = f"not built: bf16 is the lowest precision there is{promised}"
         yield Stage((Case("ladder", held, why_not=why),))
+
+
+def _promised(measured: Measured, batch: int, frames: int) -> str:
+    """What weights of a byte could bring at best, where the card's data sheet is known."""
+    now, then = (card_limit_ms(measured, batch, frames, size) for size in (2, 1))
+    if now is None or then is None:
+        return ""
+    return (
+        f"; computed from the card's data sheet and not measured, a frame of {batch} rows would "
+        f"take {then:.2f} ms at least, where bf16 takes {now:.2f} at least"
+    )
 
 
 def _run(

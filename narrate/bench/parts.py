@@ -140,7 +140,7 @@ def _store_part(asked: Any, folder: Path) -> _Made:
         "record: all of it, in threads": (record, lambda _: None),
     }
     made = [
-        Stage((Case("store", {"what": what}, *both),), partial(_store, folder))
+        Stage((Case("store", {"what": what}, *both),), partial(_store, folder), stays=False)
         for what, both in whats.items()
     ]
     return made, {"takes": f"{count} of {_TAKE_S:g} s of noise, which FLAC packs worse than speech"}
@@ -184,7 +184,7 @@ def _book(asked: Any, folder: Path) -> _Made:
         Case("book", {"what": "speak, stitch and deliver"}, speak),
         Case("book", {"what": "again, with nothing to do"}, speak, speak),
     )
-    made = [Stage((case,), fresh) for case in cases]
+    made = [Stage((case,), fresh, stays=False) for case in cases]
     return made, {"document": f"{path.name}, {characters:,} characters, preview voice"}
 
 

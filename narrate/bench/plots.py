@@ -58,9 +58,9 @@ def _lines(
 
 
 def _by_length(axes: Any, cells: _Cells, results: Results) -> bool:
-    drawn = _lines(axes, cells, "characters", lambda one: one.characters_per_s)
-    axes.set(xscale="log", xlabel="characters in the text", ylabel="characters a second")
-    rates = [one.characters_per_s for _, one in cells if one.characters_per_s]
+    drawn = _lines(axes, cells, "characters", lambda one: one.real_time)
+    axes.set(xscale="log", xlabel="characters in the text", ylabel="times real time")
+    rates = [one.real_time for _, one in cells if one.real_time]
     if rates and max(rates) > _FAR_APART * min(rates):
         axes.set_yscale("log")
     else:

@@ -12,6 +12,7 @@ from narrate.bench.findings import findings
 from narrate.bench.plots import draw
 from narrate.bench.results import Cell, Results, write_file
 from narrate.bench.tables import table
+from narrate.bench.texts import frames_for
 from narrate.bench.watchers import seconds
 
 __all__ = ["cell_tables", "report", "worth", "write_report"]
@@ -78,16 +79,26 @@ def worth(results: Results) -> str:
 def cell_tables(results: Results) -> list[tuple[str, str]]:
     """A title and a Markdown table for each group of cells."""
     groups = dict.fromkeys(cell.group for cell in results.cells)
+    about = results.asked.get("about", {})
+    cap = about.get("most_frames") or results.asked.get("frames")
     return [
-        (_TITLES.get(group, group.capitalize()), _table(results.group(group))) for group in groups
+        (_TITLES.get(group, group.capitalize()), _table(results.group(group), cap))
+        for group in groups
     ]
 
 
-def _table(cells: Sequence[Cell]) -> str:
+def _table(cells: Sequence[Cell], cap: int | None) -> str:
     axes = list(dict.fromkeys(name for cell in cells for name in cell.axes))
     found = [figures_of(cell) for cell in cells]
     pairs = [(cell, one) for cell, one in zip(cells, found, strict=True) if one is not None]
-    columns = [*_FIGURES, *_speed_up(cells), *_factors(cells), *_own(cells)]
+    spoken: tuple[_Column, ...] = (
+        ("frames", lambda cell, _: _frames(cell, cap)),
+        (
+            "characters/s",
+            lambda cell, one: None if _cut_short(cell, cap) else _rate(one.characters_per_s),
+        ),
+    )
+    columns = [*_TIMES, *spoken, *_RATES, *_speed_up(cells), *_factors(cells), *_own(cells)]
     shown = [(name, of) for name, of in columns if any(of(cell, one) for cell, one in pairs)]
     failed = any(cell.failed for cell in cells)
     rows = []
@@ -147,6 +158,29 @@ def _part(cell: Cell, name: str) -> str | None:
     return seconds(statistics.median(times)) if times else None
 
 
+def _frames(cell: Cell, cap: int | None) -> str | None:
+    """Of all rows together, and of how many where a cap cut the text short."""
+    if cell.work is None or not cell.work.frames:
+        return None
+    whole = f" of {_whole_frames(cell):,}" if _cut_short(cell, cap) else ""
+    return f"{cell.work.frames:,}{whole}"
+
+
+def _cut_short(cell: Cell, cap: int | None) -> bool:
+    """Whether every row ended at the cap, before its text was over."""
+    work = cell.work
+    return (
+        work is not None
+        and cap is not None
+        and work.rows * cap == work.frames < _whole_frames(cell)
+    )
+
+
+def _whole_frames(cell: Cell) -> int:
+    characters = cell.axes.get("characters")
+    return cell.work.rows * frames_for(int(characters)) if cell.work and characters else 0
+
+
 def _number(cell: Cell, name: str) -> str | None:
     value = None if cell.work is None else cell.work.numbers.get(name)
     return None if value is None else f"{value:.3g}"
@@ -160,17 +194,17 @@ def _rate(value: float | None) -> str | None:
     return None if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-_FIGURES: tuple[_Column, ...] = (
+_TIMES: tuple[_Column, ...] = (
     ("runs", lambda _, one: str(one.runs)),
     ("median", lambda _, one: seconds(one.median_s)),
     ("min", lambda _, one: seconds(one.min_s)),
     ("max", lambda _, one: seconds(one.max_s)),
     ("outliers", lambda _, one: str(one.outliers) if one.outliers else None),
-    ("frames", lambda cell, _: str(cell.work.frames) if cell.work and cell.work.frames else None),
+)
+_RATES: tuple[_Column, ...] = (
     ("audio s", lambda cell, _: f"{cell.work.audio_s:.1f}" if cell.work and cell.work.audio_s
      else None),
     ("× real time", lambda _, one: _rate(one.real_time)),
-    ("characters/s", lambda _, one: _rate(one.characters_per_s)),
     ("frames/s", lambda _, one: _shown(one.frames_per_s, ".1f")),
     ("ms a frame", lambda _, one: _shown(one.ms_per_frame, ".2f")),
     ("peak GB", lambda _, one: _shown(one.peak_bytes and one.peak_bytes / 1e9, ".2f")),
@@ -179,8 +213,9 @@ _FIGURES: tuple[_Column, ...] = (
 
 
 _OPENING = (
-    "The first round of all is not counted: on a card its runs were up to 60 % slower than all "
-    "later ones, whoever came first. Its times are in `results.json`, as round 0."
+    "The first run of each cell, or of the first of several that compute at the same sizes, is not "
+    "counted: on a card first runs took up to 60 % longer. Its time is in `results.json`, as round "
+    "0."
 )
 
 
@@ -188,9 +223,9 @@ def _method(results: Results) -> str:
     opening = any(not run.round for cell in results.cells for run in cell.runs)
     lines = [
         *([_OPENING] if opening else []),
-        "Every round runs each cell once, after a warm-up outside the clock; a model is loaded "
-        "anew in each round, and odd and even rounds go through the cells in opposite order, so "
-        "drift favours nobody.",
+        "Every round runs each cell once, after a warm-up outside the clock. A model is loaded "
+        "alone, and anew in each round unless it comes next again; odd and even rounds go through "
+        "the cells in opposite order, so drift favours nobody.",
         "The clock starts and stops when the card has done all it was given. Median, minimum and "
         f"maximum are over all runs; {OUTLIER_RULE}.",
         "Memory is the highest that torch allocated on the card, or the highest resident memory of "

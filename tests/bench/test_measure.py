@@ -53,9 +53,9 @@ def test_rounds_go_to_and_fro() -> None:
     assert stopped is None
 
 
-def test_an_opening_round_is_kept_and_does_not_count() -> None:
+def test_a_first_run_is_kept_and_does_not_count() -> None:
     log: list[str] = []
-    taken = iter([9.0, 9.0, 1.0, 3.0, 4.0, 2.0])
+    taken = iter([9.0, 1.0, 3.0, 9.0, 4.0])
 
     def timed() -> Work:
         return Work(rows=1, timed_s=next(taken))
@@ -64,13 +64,59 @@ def test_an_opening_round_is_kept_and_does_not_count() -> None:
     stages = [Stage((_case("a", timed, log), cold)), Stage((_case("b", timed, log),))]
     seen = Seen()
     cells, _ = measure(stages, 1, seen, opening=True)
-    assert log == ["a", "b", "a", "cold", "b"] and seen.planned == len(seen.cells) == 5
+    assert log == ["a", "a", "cold", "b", "b"] and seen.planned == len(seen.cells) == 5
     assert [run.round for run in cells[0].runs] == [0, 1]
     figures = [figures_of(cell) for cell in cells]
     assert [one.median_s for one in figures if one] == [1.0, 3.0, 4.0]
     assert [one.runs for one in figures if one] == [1, 1, 1]
     only_opened = Cell("table", {}, cells[0].runs[:1], cells[0].work)
     assert figures_of(only_opened) is None
+
+
+def _logged(name: str, cases: Sequence[Case], log: list[str], *, stays: bool = True) -> Stage:
+    @contextmanager
+    def opened() -> Iterator[None]:
+        log.append(f"open {name}")
+        yield
+        log.append(f"close {name}")
+
+    return Stage(tuple(cases), opened, stays=stays)
+
+
+def _warmed(name: str, log: list[str], shape: object = None) -> Case:
+    case = _case(name, _one_row, log)
+    return replace(case, warm=lambda _: log.append(f"warm {name}"), shape=shape)
+
+
+def test_a_stage_that_comes_next_again_stays_open() -> None:
+    log: list[str] = []
+    stages = [_logged(name, [_warmed(name, log)], log) for name in "AB"]
+    seen = Seen()
+    measure(stages, 3, seen, opening=True)
+    assert log == [
+        *("open A", "A", "A", "close A"),
+        *("open B", "B", "B", "B", "close B"),
+        *("open A", "warm A", "A", "A", "close A"),
+        *("open B", "warm B", "B", "close B"),
+    ]
+    assert seen.planned == len(seen.cells) == 8
+
+
+def test_what_a_run_changes_is_opened_anew_for_each() -> None:
+    log: list[str] = []
+    measure([_logged("A", [_warmed("A", log)], log, stays=False)], 2, Seen(), opening=True)
+    assert log == ["open A", "warm A", "A", "close A"] * 3
+
+
+def test_cases_of_a_shape_share_their_warm_up() -> None:
+    log: list[str] = []
+    cases = [_warmed("a", log, "small"), _warmed("b", log, "small"), _warmed("c", log, "large")]
+    cells, _ = measure([Stage(tuple(cases))], 1, Seen())
+    assert log == ["warm a", "a", "b", "warm c", "c"]
+    log.clear()
+    cells, _ = measure([Stage(tuple(cases))], 1, Seen(), opening=True)
+    assert log == ["a", "a", "b", "c", "c"]
+    assert [len(cell.counted) for cell in cells] == [1, 1, 1]
 
 
 def test_what_fails_says_why_once_and_the_rest_goes_on() -> None:

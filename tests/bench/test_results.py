@@ -122,3 +122,10 @@ def test_comparing_refuses_what_has_nothing_in_common(results: Results) -> None:
 def test_comparing_shows_unequal_work(results: Results) -> None:
     other = replace(results, cells=(_cell("a", (0.1,), frames=4),))
     assert "unequal work" in comparison(results, other)
+
+
+def test_a_row_that_a_cap_cut_says_so_and_has_no_characters_a_second(results: Results) -> None:
+    cut = replace(results, asked={"about": {}, "frames": 16}, cells=(_cell("a", (1.0,), 16),))
+    assert "16 of 37" in report(cut, ())
+    assert "characters/s" not in report(cut, ())
+    assert "characters/s" in report(results, ())
