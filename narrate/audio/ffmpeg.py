@@ -11,10 +11,12 @@ import errno
 import importlib
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,8 +48,12 @@ INSTALL = (
 _QUIET = ("-hide_banner", "-nostats", "-v", "error")
 _READ_BYTES = 1 << 20
 # Beside other inputs ffmpeg reads a pipe in a thread with room for 8 packets, and sleeps 10 ms
-# whenever it finds none: packets of AAC came 19 times slower than they do now (docs/log.md).
-_PIPE = ("-thread_queue_size", "4096", "-i", "pipe:0")
+# whenever it finds none: packets of AAC came 19 times slower than they do now. Alone it needs no
+# thread, which would cost a third of an encoder's time (docs/log.md).
+_BESIDE = ("-thread_queue_size", "4096")
+_WAV_FORMATS = {"<i2": (1, 2), "<f4": (3, 4)}  # format code and bytes a sample
+# As bare samples they would come in packets of 40 ms, and each costs a change of threads.
+_WAV_PACKETS = ("-f", "wav", "-max_size", str(1 << 16))
 _FULL = "No space left on device"
 _QUOTA = "Disk quota exceeded"
 
@@ -104,15 +110,18 @@ class Stream:
 
 
 def pcm(blocks: Iterable[NDArray[Any]], rate_hz: int, dtype: str = "<i2") -> Stream:
-    """Feed mono samples, int16 or, as `<f4`, float32."""
-    kind = {"<i2": "s16le", "<f4": "f32le"}[dtype]
-    options = ("-f", kind, "-ar", str(rate_hz), "-ac", "1", *_PIPE)
-    return Stream(options, (np.ascontiguousarray(block, dtype=dtype).data for block in blocks))
+    """Feed mono samples, int16 or, as `<f4`, float32, as a WAV that tells no length."""
+    code, width = _WAV_FORMATS[dtype]
+    form = struct.pack("<HHIIHH", code, 1, rate_hz, rate_hz * width, width, 8 * width)
+    head = struct.pack("<4sI8sI", b"RIFF", 0, b"WAVEfmt ", len(form)) + form
+    head += struct.pack("<4sI", b"data", 0)  # 0 is read to the end, whatever the length
+    samples = (np.ascontiguousarray(block, dtype=dtype).data for block in blocks)
+    return Stream(_WAV_PACKETS, chain([head], samples))
 
 
 def packets(chunks: Iterable[bytes]) -> Stream:
     """Feed AAC that is encoded already, each packet behind its ADTS header."""
-    return Stream(("-f", "aac", *_PIPE), chunks)
+    return Stream(("-f", "aac"), chunks)
 
 
 def convert(
@@ -124,7 +133,10 @@ def convert(
     under its name when it is whole and on the disk.
     """
     command = [require(f"writing {out.name}"), *_QUIET, "-y"]
-    command += stream.options if stream else ["-nostdin"]
+    if stream:
+        command += [*stream.options, *(_BESIDE if inputs else ()), "-i", "pipe:0"]
+    else:
+        command += ["-nostdin"]
     for path in inputs:
         command += ["-i", _name(path)]
     with appearing(out) as beside:
@@ -168,6 +180,7 @@ def loudness(blocks: Iterable[NDArray[np.float32]], rate_hz: int) -> float:
     """Measure the integrated loudness of mono samples in LUFS (EBU R 128, by its ebur128)."""
     stream = pcm(blocks, rate_hz, "<f4")
     command = [require("measuring loudness"), "-hide_banner", "-nostats", *stream.options]
+    command += ["-i", "pipe:0"]
     failed, words = _feed([*command, "-af", "ebur128=framelog=verbose", "-f", "null", "-"], stream)
     found = re.findall(r"I:\s+(-?[\d.]+|-inf) LUFS", words)
     if failed or not found:
