@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 
 from narrate.bench.asked import COMMANDS, Asked, Word, words_of
-from narrate.cli.stop import tell
+from narrate.cli.stop import reached_the_edge, tell
 from narrate.cli.words import duration
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _run(kind: type, given: dict[str, Any]) -> None:
 
     try:
         with _watcher() as watch:
-            folder = measure_part(asked, watch)
+            folder = measure_part(asked, watch, reached_the_edge)
     except Stopped as stopped:
         typer.echo(f"what was measured is in {stopped.folder}", err=True)
         tell()

@@ -12,6 +12,8 @@ from narrate.bench.command import Stopped, measure_part
 from narrate.bench.watchers import Lines
 from narrate.errors import NarrateError
 
+_INTERRUPTED, _TERMINATED = 130, 143
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m narrate.bench")
@@ -31,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run the words of the command line; the exit codes are `narrate`'s."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     given = vars(_parser().parse_args())
     kind = COMMANDS[given.pop("command")]
     try:
@@ -45,6 +47,9 @@ def main() -> int:
     except Stopped as stopped:
         print(f"stopped; what was measured is in {stopped.folder}", file=sys.stderr)
         return stopped.exit_code
+    except KeyboardInterrupt:
+        print("stopped before anything was measured", file=sys.stderr)
+        return _INTERRUPTED
     except NarrateError as error:
         print(f"narrate: {error}", file=sys.stderr)
         return error.exit_code

@@ -72,11 +72,12 @@ def part_of(asked: Asked) -> str:
     return next(name for name, kind in COMMANDS.items() if kind is type(asked))
 
 
-def measure_part(asked: Asked, watch: Watcher) -> Path:
+def measure_part(asked: Asked, watch: Watcher, arrived: Callable[[], None] = lambda: None) -> Path:
     """Measure what was asked for and write the report's folder; returns it.
 
     `UsageError` for words without a meaning. `Stopped` after Ctrl-C or SIGTERM; what was measured
-    is kept.
+    is kept. `arrived` is called when either has reached us, before the report is drawn: who gives
+    a signal again until it is heard would end that.
     """
     part = part_of(asked)
     made_at = datetime.now(UTC)
@@ -96,9 +97,14 @@ def measure_part(asked: Asked, watch: Watcher) -> Path:
         rounds, most = asked.rounds(ROUNDS), asked.most_minutes
         opening = rounds > 1 and not asked.quick
         cells, stopped = measure(stages, rounds, keeper, most, opening=opening)
+    if stopped in (INTERRUPTED, TERMINATED):
+        arrived()
     results = replace(empty, cells=cells, stopped=stopped)
     write_file(folder / "results.json", results.text().encode())
-    write_report(results, folder)
+    try:
+        write_report(results, folder)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        raise Stopped(folder, isinstance(stop, SystemExit)) from None
     if stopped in (INTERRUPTED, TERMINATED):
         raise Stopped(folder, stopped == TERMINATED)
     return folder

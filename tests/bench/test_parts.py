@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from narrate.bench.asked import Asked, Book, Frontend, Optimizations, Stitch, Store
-from narrate.bench.command import measure_part
-from narrate.bench.results import Results, read_results
+from narrate.bench.command import Stopped, measure_part
+from narrate.bench.results import Cell, Results, read_results
 from narrate.bench.watchers import Lines
 from narrate.errors import InputError
 
@@ -78,6 +78,25 @@ def test_ctrl_c_leaves_a_report_of_what_was_measured(tmp_path: Path, command: st
     assert results.stopped == "stopped by Ctrl-C"
     assert any(cell.runs for cell in results.cells)
     assert "Not complete" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_a_stop_is_known_to_have_arrived_before_the_report_is_drawn(tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    class Pressed(Lines):
+        def ran(self, cell: Cell, left_s: float | None) -> None:
+            raise KeyboardInterrupt
+
+    asked = Frontend(quick=True, out=str(tmp_path))
+    with pytest.raises(Stopped) as stopped:
+        measure_part(
+            asked,
+            Pressed(io.StringIO()),
+            lambda: seen.append((tmp_path / "report.md").exists()),
+        )
+    assert seen == [False]
+    assert stopped.value.exit_code == 130
+    assert "stopped by Ctrl-C" in (tmp_path / "report.md").read_text()
 
 
 @pytest.mark.slow
