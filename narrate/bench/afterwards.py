@@ -7,7 +7,7 @@ from pathlib import Path
 from narrate.bench.asked import Compare, Redraw
 from narrate.bench.compare import comparison
 from narrate.bench.report import write_report
-from narrate.bench.results import read_results
+from narrate.bench.results import broken_results, read_results
 
 __all__ = ["afterwards"]
 
@@ -18,5 +18,9 @@ def afterwards(asked: Compare | Redraw) -> str:
         return comparison(read_results(Path(asked.a)), read_results(Path(asked.b)))
     path = Path(asked.results)
     folder = path if path.is_dir() else path.parent
-    write_report(read_results(path), folder)
+    results = read_results(path)
+    try:
+        write_report(results, folder)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise broken_results(path, f"{type(error).__name__}: {error}") from error
     return str(folder)

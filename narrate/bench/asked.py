@@ -144,7 +144,8 @@ class Generate(_OnModel):
     )
     groups: str | None = _word(
         None,
-        "Only these tables: cold, prompt, text, batch, together, reference, chapter.",
+        "Only these tables: cold (with --quick only if named), prompt, text, batch, together, "
+        "reference, chapter.",
         "NAMES",
     )
 

@@ -89,6 +89,7 @@ def _main() -> None:
             else:
                 raise SystemExit("nothing was spoken")
             parts[name] = time.time() - began
+            parts.setdefault("all until the first audio", time.time() - started)
     sys.stdout.write(json.dumps(parts) + "\n")
 
 

@@ -95,8 +95,7 @@ def measure_part(asked: Asked, watch: Watcher, arrived: Callable[[], None] = lam
         )
         keeper = _Keeper(watch, empty, folder)
         rounds, most = asked.rounds(ROUNDS), asked.most_minutes
-        opening = rounds > 1 and not asked.quick
-        cells, stopped = measure(stages, rounds, keeper, most, opening=opening)
+        cells, stopped = measure(stages, rounds, keeper, most, opening=rounds > 1)
     if stopped in (INTERRUPTED, TERMINATED):
         arrived()
     results = replace(empty, cells=cells, stopped=stopped)

@@ -67,7 +67,7 @@ def figures_of(cell: Cell) -> Figures | None:
         min_s=min(times),
         max_s=max(times),
         outliers=len(outliers(times)),
-        characters_per_s=work.characters * rate or None,
+        characters_per_s=None if work.cut_short else work.characters * rate or None,
         real_time=work.audio_s * rate or None,
         frames_per_s=work.frames * rate or None,
         ms_per_frame=1e3 * median_s / work.steps if work.steps else None,

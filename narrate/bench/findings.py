@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 
 from narrate.bench.figures import Figures, figures_of
 from narrate.bench.machine import BUSY_SHARE
@@ -12,6 +12,7 @@ from narrate.bench.results import Axis, Cell, Results
 __all__ = ["findings"]
 
 _LEAST_RUNS = 2
+_Groups = Mapping[tuple[Axis, ...], list[tuple[Cell, Figures]]]
 
 
 def findings(results: Results) -> list[str]:
@@ -59,9 +60,7 @@ def _by_axes(
     return groups
 
 
-def _against(
-    groups: Mapping[tuple[Axis, ...], list[tuple[Cell, Figures]]], what: str, by: str = "backend"
-) -> Iterator[str]:
+def _against(groups: _Groups, what: str, by: str = "backend") -> Iterator[str]:
     """Who is fastest in each group, and whether the runs are apart at all."""
     for axes, held in groups.items():
         if len(held) < 2:
@@ -91,10 +90,6 @@ def _published(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
     """The published package's cells where others ran too: it is never the fastest beside them."""
     own = tuple(cell for cell in cells if str(cell.axes["backend"]).startswith("official"))
     return own if len(own) < len(cells) else ()
-
-
-def _kernels(cells: tuple[Cell, ...], *names: str) -> tuple[Cell, ...]:
-    return tuple(cell for cell in cells if cell.axes["kernel"] in names)
 
 
 def _generate(results: Results) -> Iterator[str]:
@@ -137,16 +132,13 @@ def _generate(results: Results) -> Iterator[str]:
 
 def _attention(results: Results) -> Iterator[str]:
     whole = _by_axes(results.group("sequence"), "length")
-    yield from _against(whole, "a sequence of {0}", "kernel")
     steps = _by_axes(results.group("step"), "context", "batch")
-    yield from _against(steps, "a step over {0} positions at batch {1}", "kernel")
-    pair = ("sdpa", "flash-attn 2")
-    whole = _by_axes(_kernels(results.group("sequence"), *pair), "length")
-    yield from _against(whole, "sdpa and flash-attn 2 over a sequence of {0}", "kernel")
-    steps = _by_axes(_kernels(results.group("step"), *pair), "context", "batch")
-    yield from _against(
-        steps, "sdpa and flash-attn 2, a step over {0} positions at batch {1}", "kernel"
-    )
+    tables = (("Whole sequences", whole, "lengths"), ("Steps", steps, "shapes"))
+    for what, groups, unit in tables:
+        yield from _fastest(groups, what, unit)
+    for what, groups, unit in tables:
+        yield from _pair(groups, "sdpa", "flash-attn 2", what, unit)
+    yield from _pair(steps, "engine triton", "sdpa", "Steps", "shapes")
     kernels = dict.fromkeys(cell.axes["kernel"] for cell, _ in _measured(results.group("packed")))
     for kernel in kernels:
         drifts = [
@@ -162,21 +154,57 @@ def _attention(results: Results) -> Iterator[str]:
         )
 
 
+def _fastest(groups: _Groups, what: str, unit: str) -> Iterator[str]:
+    """Whose median is the least, and in how many of the shapes."""
+    first = [min(held, key=lambda pair: pair[1].median_s)[0] for held in groups.values() if held]
+    names = Counter(str(cell.axes["kernel"]) for cell in first)
+    if names:
+        said = ", ".join(f"{name} in {count}" for name, count in names.most_common())
+        yield f"{what}, fastest by the median of {len(first)} {unit}: {said}."
+
+
+def _pair(groups: _Groups, one: str, other: str, what: str, unit: str) -> Iterator[str]:
+    """Two kernels over all shapes that both ran: where they are told apart, and how far."""
+    ahead: dict[str, list[float]] = {one: [], other: []}
+    close = 0
+    for held in groups.values():
+        found = {str(cell.axes["kernel"]): figures for cell, figures in held}
+        if one not in found or other not in found:
+            continue
+        best, rest = (one, other) if found[one].median_s <= found[other].median_s else (other, one)
+        runs = min(found[one].runs, found[other].runs)
+        if runs >= _LEAST_RUNS and found[best].max_s < found[rest].min_s:
+            ahead[best].append(found[rest].median_s / found[best].median_s)
+        else:
+            close += 1
+    count = close + sum(map(len, ahead.values()))
+    if not count:
+        return
+    parts = [
+        f"in {len(ratios)} {name} is {min(ratios):.2f} to {max(ratios):.2f} times as fast"
+        for name, ratios in ahead.items()
+        if ratios
+    ]
+    parts += [f"in {close} they are not told apart"] if close else []
+    yield f"{what}, {one} and {other}, of {count} {unit}: {', '.join(parts)}."
+
+
 def _optimizations(results: Results) -> Iterator[str]:
-    rungs = [
-        (str(cell.axes["rung"]), one)
+    rungs = {
+        str(cell.axes["rung"]): (str(cell.axes["against"]), one)
         for cell, one in _measured(results.group("ladder"))
         if one.real_time
-    ]
-    for (below, before), (rung, after) in pairwise(rungs):
-        if before.real_time and after.real_time:
+    }
+    for rung, (against, after) in rungs.items():
+        _, before = rungs.get(against, ("", None))
+        if before is not None and before.real_time and after.real_time:
             factor = after.real_time / before.real_time
             few = before.runs < _LEAST_RUNS or after.runs < _LEAST_RUNS
             apart = "" if _apart(before, after) else "; within the spread of its runs"
             apart = "; one run says little" if few else apart
-            yield f"{rung}: {factor:.2f} times {below}{apart}."
+            yield f"{rung}: {factor:.2f} times as fast as {against}{apart}."
     if len(rungs) > 1:
-        (first, slow), (last, fast) = rungs[0], rungs[-1]
+        (first, (_, slow)), *_, (last, (_, fast)) = rungs.items()
         if slow.real_time and fast.real_time:
             factor = fast.real_time / slow.real_time
             rate = f"{fast.real_time:.3g} times real time"

@@ -36,7 +36,7 @@ __all__ = [
 
 GROUPS = ("cold", "prompt", "text", "batch", "together", "reference", "chapter")
 _BATCHES, _QUICK_BATCHES = (1, 8, 32, 128), (1, 4)
-_QUICK_LENGTHS, _QUICK_FRAMES, _QUICK_CHUNKS = (12, 44, 97), 16, 6
+_QUICK_LENGTHS, _QUICK_FRAMES, _QUICK_CHUNKS = (12, 44, 97), 8, 6
 _MIDDLE = 187
 _WARM_FRAMES = 4
 _CHAPTER_BATCH = 64
@@ -77,7 +77,8 @@ def _plan(asked: Generate) -> _Plan:
             where="--characters",
             remedy=f"choose from {', '.join(map(str, LENGTHS))}",
         )
-    groups = tuple(asked.groups.split(",")) if asked.groups else GROUPS
+    usual = tuple(name for name in GROUPS if name != "cold" or not quick)
+    groups = tuple(asked.groups.split(",")) if asked.groups else usual
     if set(groups) - set(GROUPS):
         raise UsageError(
             f"there is no table called {min(set(groups) - set(GROUPS))!r}",
@@ -104,7 +105,6 @@ def stages(asked: Generate) -> Iterator[tuple[Sequence[Stage], Mapping[str, Any]
         about = {
             "model": measured.said,
             "work": _work(plan, measured),
-            "most_frames": plan.frames,
             **_limits(plan, measured),
         }
         yield list(_stages(plan, measured)), about
@@ -261,6 +261,7 @@ def speak_all(
         rows=len(said),
         characters=sum(len(one.spoken) for one in said),
         frames=sum(frames),
+        whole_frames=sum(frames_for(len(one.spoken)) for one in said) if measured.endless else 0,
         steps=max(frames) if len(said) <= batch else None,
         audio_s=sum(frames) / FRAMES_PER_S,
         facts=facts,

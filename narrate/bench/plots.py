@@ -14,6 +14,7 @@ __all__ = ["draw"]
 
 _SIZE, _DOTS = (8.0, 4.5), 120
 _FAR_APART = 8.0  # lines so many times above each other need a logarithmic axis to be told apart
+_MOST_INSIDE = 5  # lines whose legend finds room inside the plot
 _TICKS_APART = 1.2  # on a logarithmic axis; closer ones would be written over each other
 
 
@@ -67,7 +68,7 @@ def _by_length(axes: Any, cells: _Cells, results: Results) -> bool:
         axes.set_ylim(bottom=0)
     _plain_ticks(axes, (float(cell.axes["characters"]) for cell, _ in cells))
     axes.set_title(_title(results, "throughput by text length"))
-    axes.legend()
+    _legend(axes)
     return drawn
 
 
@@ -80,7 +81,7 @@ def _by_batch(axes: Any, cells: _Cells, results: Results) -> bool:
     axes.set(xscale="log", yscale="log", xlabel="rows at a time", ylabel="ms a frame")
     _plain_ticks(axes, (float(cell.axes["batch"]) for cell, _ in cells))
     axes.set_title(_title(results, "time of a frame by batch"))
-    axes.legend()
+    _legend(axes)
     return drawn
 
 
@@ -101,18 +102,27 @@ def _by_context(axes: Any, cells: _Cells, results: Results) -> bool:
     largest = max(float(cell.axes["batch"]) for cell, _ in cells)
     shown = [(cell, one) for cell, one in cells if cell.axes["batch"] == largest]
     drawn = _lines(axes, shown, "context", lambda one: 1e6 * one.median_s, "kernel")
-    axes.set(xscale="log", yscale="log", xlabel="positions of a row", ylabel="us a step")
+    axes.set(xscale="log", yscale="log", xlabel="positions of a row", ylabel="µs a step")
     _plain_ticks(axes, (float(cell.axes["context"]) for cell, _ in shown))
     axes.set_title(_title(results, f"one step at batch {largest:.0f}"))
-    axes.legend()
+    _legend(axes)
     return drawn
 
 
 def _ladder(axes: Any, cells: _Cells, results: Results) -> bool:
     rungs = [(str(cell.axes["rung"]), one.real_time) for cell, one in cells if one.real_time]
-    axes.barh([name for name, _ in rungs], [rate for _, rate in rungs])
+    rates = [rate for _, rate in rungs]
+    axes.barh([name for name, _ in rungs], rates)
     axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="times real time")
+    axes.set(xlabel="times real time")
+    if rates and max(rates) > _FAR_APART * min(rates):
+        axes.set(xscale="log", xlim=(min(rates) / 2, max(rates) * 2))
+    else:
+        axes.set_xlim(0, max(rates, default=1.0) * 1.1)
+    axes.xaxis.set_major_formatter("{x:,g}")
+    for place, rate in enumerate(rates):
+        said = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+        axes.annotate(said, (rate, place), (4, 0), textcoords="offset points", va="center")
     axes.set_title(_title(results, "the ladder"))
     return bool(rungs)
 
@@ -125,13 +135,21 @@ def _plain_ticks(axes: Any, places: Iterable[float]) -> None:
             shown.append(place)
     axes.set_xticks(shown)
     axes.set_xticks([], minor=True)
-    axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,g}")
     if axes.get_yscale() == "log":
         from matplotlib.ticker import LogLocator
 
         axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
-        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:,g}")
+
+
+def _legend(axes: Any) -> None:
+    """Inside, or beside the plot where there are too many lines to keep clear of."""
+    if len(axes.lines) > _MOST_INSIDE:
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    else:
+        axes.legend()
 
 
 def _title(results: Results, what: str) -> str:

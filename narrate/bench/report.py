@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from narrate.bench.figures import OUTLIER_RULE, Figures, figures_of
@@ -12,7 +11,6 @@ from narrate.bench.findings import findings
 from narrate.bench.plots import draw
 from narrate.bench.results import Cell, Results, write_file
 from narrate.bench.tables import table
-from narrate.bench.texts import frames_for
 from narrate.bench.watchers import seconds
 
 __all__ = ["cell_tables", "report", "worth", "write_report"]
@@ -30,6 +28,8 @@ _TITLES = {
     "step": "One step of this model: a query a row",
     "ladder": "The ladder",
 }
+# Columns that are often the same all the way down, and are said once then.
+_OFTEN_COMMON = {"batch", "characters", "runs", "frames", "audio s"}
 _Column = tuple[str, Callable[[Cell, Figures], str | None]]
 
 
@@ -79,34 +79,52 @@ def worth(results: Results) -> str:
 def cell_tables(results: Results) -> list[tuple[str, str]]:
     """A title and a Markdown table for each group of cells."""
     groups = dict.fromkeys(cell.group for cell in results.cells)
-    about = results.asked.get("about", {})
-    cap = about.get("most_frames") or results.asked.get("frames")
     return [
-        (_TITLES.get(group, group.capitalize()), _table(results.group(group), cap))
-        for group in groups
+        (_TITLES.get(group, group.capitalize()), _table(results.group(group))) for group in groups
     ]
 
 
-def _table(cells: Sequence[Cell], cap: int | None) -> str:
+def _table(cells: Sequence[Cell]) -> str:
+    """What all rows have in common in a line, what differs in a table, reasons below it."""
+    found = [(cell, figures_of(cell)) for cell in cells]
     axes = list(dict.fromkeys(name for cell in cells for name in cell.axes))
-    found = [figures_of(cell) for cell in cells]
-    pairs = [(cell, one) for cell, one in zip(cells, found, strict=True) if one is not None]
-    spoken: tuple[_Column, ...] = (
-        ("frames", lambda cell, _: _frames(cell, cap)),
-        (
-            "characters/s",
-            lambda cell, one: None if _cut_short(cell, cap) else _rate(one.characters_per_s),
-        ),
-    )
-    columns = [*_TIMES, *spoken, *_RATES, *_speed_up(cells), *_factors(cells), *_own(cells)]
-    shown = [(name, of) for name, of in columns if any(of(cell, one) for cell, one in pairs)]
-    failed = any(cell.failed for cell in cells)
-    rows = []
-    for cell, one in zip(cells, found, strict=True):
-        row = [str(cell.axes.get(name, "")) for name in axes]
-        row += ["" if one is None else of(cell, one) or "" for _, of in shown]
-        rows.append([*row, cell.failed or ("" if cell.counted else "not run")] if failed else row)
-    return table([*axes, *(name for name, _ in shown), *(["why not"] if failed else [])], rows)
+    columns = [*_FIGURES, *_speed_up(cells), *_factors(cells), *_own(cells)]
+    head = [*axes, *(name for name, _ in columns)]
+    rows = [
+        [
+            *(str(cell.axes.get(name, "")) for name in axes),
+            *("" if one is None else of(cell, one) or "" for _, of in columns),
+        ]
+        for cell, one in found
+    ]
+    ran = [row for row, (_, one) in zip(rows, found, strict=True) if one is not None]
+    kinds = [{row[place] for row in ran} for place in range(len(head))]
+    common = [
+        place
+        for place, kind in enumerate(kinds)
+        if len(ran) > 1 and len(kind) == 1 and head[place] in _OFTEN_COMMON
+    ]
+    shown = [
+        place
+        for place, name in enumerate(head)
+        if place not in common and (name in axes or kinds[place] - {""})
+    ]
+    reasons = list(dict.fromkeys(_reason(cell) for cell in cells if _reason(cell)))
+    lines = [
+        [row[place] for place in shown]
+        + ([f"[{reasons.index(_reason(cell)) + 1}]" if _reason(cell) else ""] if reasons else [])
+        for row, cell in zip(rows, cells, strict=True)
+    ]
+    said = [f"{head[place]} {ran[0][place]}" for place in common if ran[0][place]]
+    above = f"In all rows: {', '.join(said)}.\n\n" if said else ""
+    below = "".join(f"{number}. {why}\n" for number, why in enumerate(reasons, start=1))
+    named = [*(head[place] for place in shown), *(["note"] if reasons else [])]
+    return above + table(named, lines) + (f"\n{below}" if below else "")
+
+
+def _reason(cell: Cell) -> str:
+    """Why a cell has no figures, or none that count."""
+    return cell.failed or ("" if cell.counted else "not run")
 
 
 def _speed_up(cells: Sequence[Cell]) -> list[_Column]:
@@ -132,13 +150,16 @@ def _speed_up(cells: Sequence[Cell]) -> list[_Column]:
 
 
 def _factors(cells: Sequence[Cell]) -> list[_Column]:
-    """How many times as fast as the rung below that ran."""
-    held = [(cell, figures_of(cell)) for cell in cells if "rung" in cell.axes]
-    rates = [(cell.name, one.real_time) for cell, one in held if one and one.real_time]
-    below = {name: rate / before for (_, before), (name, rate) in pairwise(rates)}
-    if not below:
+    """How many times as fast as the rung that it is set against."""
+    if not any("rung" in cell.axes for cell in cells):
         return []
-    return [("× rung below", lambda cell, _: _shown(below.get(cell.name), ".2f"))]
+    rates = {cell.axes["rung"]: one.real_time for cell in cells if (one := figures_of(cell))}
+
+    def times(cell: Cell, one: Figures) -> str | None:
+        before = rates.get(cell.axes["against"])
+        return f"{one.real_time / before:.2f}" if one.real_time and before else None
+
+    return [("× against", times)]
 
 
 def _own(cells: Sequence[Cell]) -> list[_Column]:
@@ -158,32 +179,17 @@ def _part(cell: Cell, name: str) -> str | None:
     return seconds(statistics.median(times)) if times else None
 
 
-def _frames(cell: Cell, cap: int | None) -> str | None:
-    """Of all rows together, and of how many where a cap cut the text short."""
-    if cell.work is None or not cell.work.frames:
-        return None
-    whole = f" of {_whole_frames(cell):,}" if _cut_short(cell, cap) else ""
-    return f"{cell.work.frames:,}{whole}"
-
-
-def _cut_short(cell: Cell, cap: int | None) -> bool:
-    """Whether every row ended at the cap, before its text was over."""
+def _frames(cell: Cell) -> str | None:
+    """Of all rows together, and of how many where a cap cut the texts short."""
     work = cell.work
-    return (
-        work is not None
-        and cap is not None
-        and work.rows * cap == work.frames < _whole_frames(cell)
-    )
-
-
-def _whole_frames(cell: Cell) -> int:
-    characters = cell.axes.get("characters")
-    return cell.work.rows * frames_for(int(characters)) if cell.work and characters else 0
+    if work is None or not work.frames:
+        return None
+    return f"{work.frames:,}" + (f" of {work.whole_frames:,}" if work.cut_short else "")
 
 
 def _number(cell: Cell, name: str) -> str | None:
     value = None if cell.work is None else cell.work.numbers.get(name)
-    return None if value is None else f"{value:.3g}"
+    return None if value is None else f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.3g}"
 
 
 def _shown(value: float | None, how: str) -> str | None:
@@ -194,17 +200,17 @@ def _rate(value: float | None) -> str | None:
     return None if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-_TIMES: tuple[_Column, ...] = (
+_FIGURES: tuple[_Column, ...] = (
     ("runs", lambda _, one: str(one.runs)),
     ("median", lambda _, one: seconds(one.median_s)),
     ("min", lambda _, one: seconds(one.min_s)),
     ("max", lambda _, one: seconds(one.max_s)),
     ("outliers", lambda _, one: str(one.outliers) if one.outliers else None),
-)
-_RATES: tuple[_Column, ...] = (
+    ("frames", lambda cell, _: _frames(cell)),
     ("audio s", lambda cell, _: f"{cell.work.audio_s:.1f}" if cell.work and cell.work.audio_s
      else None),
     ("× real time", lambda _, one: _rate(one.real_time)),
+    ("characters/s", lambda _, one: _rate(one.characters_per_s)),
     ("frames/s", lambda _, one: _shown(one.frames_per_s, ".1f")),
     ("ms a frame", lambda _, one: _shown(one.ms_per_frame, ".2f")),
     ("peak GB", lambda _, one: _shown(one.peak_bytes and one.peak_bytes / 1e9, ".2f")),

@@ -11,7 +11,17 @@ from typing import Any
 from narrate.errors import InputError, OutputError
 from narrate.files import write_whole
 
-__all__ = ["SCHEMA", "Axis", "Cell", "Results", "Run", "Work", "read_results", "write_file"]
+__all__ = [
+    "SCHEMA",
+    "Axis",
+    "Cell",
+    "Results",
+    "Run",
+    "Work",
+    "broken_results",
+    "read_results",
+    "write_file",
+]
 
 SCHEMA = 1
 Axis = str | int | float
@@ -21,17 +31,19 @@ Axis = str | int | float
 class Work:
     """What one run did, so that times can be set against it.
 
-    `frames` counts all rows together, `steps` the frames of the longest row where all rows ran
-    side by side. `calls`: how many equal calls the run consisted of. `apart`: it was done in
-    another process, whose memory the meter does not see. `timed_s` and `peak_bytes` are those of
-    one call where the case took them itself, because it goes on to check what came out. `parts`
-    are seconds inside the run by name, `numbers` what else came out, such as a drift, `facts` what
-    was in use.
+    `frames` counts all rows together, `whole_frames` those that their texts would take where no
+    cap cut them short and the model did not end them, `steps` the frames of the longest row where
+    all rows ran side by side. `calls`: how many equal calls the run consisted of. `apart`: it was
+    done in another process, whose memory the meter does not see. `timed_s` and `peak_bytes` are
+    those of one call where the case took them itself, because it goes on to check what came out.
+    `parts` are seconds inside the run by name, `numbers` what else came out, such as a drift,
+    `facts` what was in use.
     """
 
     rows: int = 0
     characters: int = 0
     frames: int = 0
+    whole_frames: int = 0
     steps: int | None = None
     audio_s: float = 0.0
     calls: int = 1
@@ -41,6 +53,11 @@ class Work:
     parts: Mapping[str, float] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether a cap on frames ended its rows before their texts were over."""
+        return self.frames < self.whole_frames
 
     @property
     def amount(self) -> tuple[int, int, int]:
@@ -123,9 +140,9 @@ def read_results(path: Path) -> Results:
             remedy="name a results.json that `narrate bench` wrote, or its folder",
         ) from error
     except ValueError as error:
-        raise _broken(path, f"it is no JSON ({error})") from error
+        raise broken_results(path, f"it is no JSON ({error})") from error
     if not isinstance(held, dict) or "schema" not in held:
-        raise _broken(path, "it has no schema")
+        raise broken_results(path, "it has no schema")
     if held["schema"] != SCHEMA:
         raise InputError(
             f"these results have the schema {held['schema']}, and this narrate reads {SCHEMA}",
@@ -136,7 +153,7 @@ def read_results(path: Path) -> Results:
         cells = tuple(_cell(one) for one in held.pop("cells"))
         return Results(**{key: one for key, one in held.items() if key != "schema"}, cells=cells)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _broken(path, f"{type(error).__name__}: {error}") from error
+        raise broken_results(path, f"{type(error).__name__}: {error}") from error
 
 
 def _cell(held: Mapping[str, Any]) -> Cell:
@@ -148,7 +165,8 @@ def _cell(held: Mapping[str, Any]) -> Cell:
     return Cell(str(held["group"]), axes, runs, work, held["failed"])
 
 
-def _broken(path: Path, why: str) -> InputError:
+def broken_results(path: Path, why: str) -> InputError:
+    """The error for a file that is no results, or not whole."""
     return InputError(
         f"this is no whole results file: {why}",
         where=str(path),

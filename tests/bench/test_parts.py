@@ -111,7 +111,7 @@ def test_the_ladder_names_every_rung(tmp_path: Path) -> None:
     assert "not built" in failed["FP8"]
     ran = [cell for cell in results.cells if cell.runs]
     assert ran[0].axes["rung"] == "fp32"
-    shares = [cell.work.numbers["same as below"] for cell in ran[1:] if cell.work]
+    shares = [cell.work.numbers["alike"] for cell in ran[1:] if cell.work]
     assert len(shares) == len(ran) - 1
     assert np.all((np.array(shares) >= 0) & (np.array(shares) <= 1))
     # Switches that round nothing on a processor change nothing that is said.

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from narrate.bench.afterwards import afterwards
+from narrate.bench.asked import Redraw
 from narrate.bench.compare import comparison
 from narrate.bench.report import report, write_report
 from narrate.bench.results import Cell, Results, Run, Work, read_results
@@ -24,7 +26,7 @@ def _cell(backend: str, times: tuple[float, ...], frames: int = 40) -> Cell:
 
 @pytest.fixture
 def results() -> Results:
-    failed = Cell("text", {"backend": "c", "characters": 44, "batch": 1}, failed="no room | at all")
+    failed = Cell("text", {"backend": "c|d", "characters": 44, "batch": 1}, failed="no room at all")
     return Results(
         part="generate",
         made_at="2026-01-01T00:00:00+00:00",
@@ -80,7 +82,8 @@ def test_what_is_no_results_file_is_refused(tmp_path: Path, content: bytes) -> N
 def test_the_report_says_what_it_is_worth_and_what_failed(results: Results) -> None:
     said = report(results, ())
     assert "not on a card" in said
-    assert "no room / at all" in said  # a bar would divide the table
+    assert "| c/d |" in said  # a bar would divide the table
+    assert "1. no room at all" in said
     assert "a is 1.91 times as fast as b, and no run overlaps" in said
     stopped = report(replace(results, stopped="stopped by Ctrl-C"), ())
     assert "Not complete: stopped by Ctrl-C" in stopped
@@ -125,7 +128,16 @@ def test_comparing_shows_unequal_work(results: Results) -> None:
 
 
 def test_a_row_that_a_cap_cut_says_so_and_has_no_characters_a_second(results: Results) -> None:
-    cut = replace(results, asked={"about": {}, "frames": 16}, cells=(_cell("a", (1.0,), 16),))
+    cell = _cell("a", (1.0,), 16)
+    assert cell.work is not None
+    cut = replace(results, cells=(replace(cell, work=replace(cell.work, whole_frames=37)),))
     assert "16 of 37" in report(cut, ())
     assert "characters/s" not in report(cut, ())
     assert "characters/s" in report(results, ())
+
+
+def test_cells_that_no_report_can_be_drawn_of_are_refused(results: Results, tmp_path: Path) -> None:
+    strange = replace(results.cells[0], axes={"voice": "mine"})
+    (tmp_path / "results.json").write_text(replace(results, cells=(strange,)).text())
+    with pytest.raises(InputError, match="no whole results file"):
+        afterwards(Redraw(results=str(tmp_path)))
