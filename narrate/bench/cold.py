@@ -12,13 +12,15 @@ from pathlib import Path
 
 from narrate.bench.models import Measured
 from narrate.bench.results import Work
+from narrate.errors import NarrateError
 from narrate.speech.prompts import prompt_of
 
-__all__ = ["EMPTY", "FILLED", "NO_KERNELS", "fill", "start_cold"]
+__all__ = ["EMPTY", "FILLED", "NO_KERNELS", "prepare", "start_cold"]
 
 EMPTY, FILLED, NO_KERNELS = "empty", "filled", "none needed"
 
 _LIMIT_S = 900.0
+_UNTIL_FIRST = "until the first audio"
 _FIRST = 12  # characters of the text that gives the first audio
 _CACHES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR")
 
@@ -26,15 +28,15 @@ _CACHES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR")
 def start_cold(words: str, measured: Measured, cache: str) -> Work:
     """Start a process that loads the model and speaks; `cache` of kernels is empty or filled.
 
-    The voice's prompt is there already. What an empty cache was filled with stays for the starts
-    that want it filled. Raises `ValueError` with the child's last words.
+    The time is that until the first audio; the voice's prompt has to be there already. What an
+    empty cache was filled with stays for the starts that want it filled. Raises `ValueError` with
+    the child's last words.
     """
     folder = measured.folder / "kernels" / words
     if cache == EMPTY:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     caches = {variable: str(folder / variable) for variable in _CACHES}
-    prompt_of(measured.voice, measured.checkpoint)
     asked = {
         "words": words,
         "model": str(measured.checkpoint.folder),
@@ -52,12 +54,14 @@ def start_cold(words: str, measured: Measured, cache: str) -> Work:
     if child.returncode:
         said = child.stderr.strip().splitlines() or [f"exit code {child.returncode}"]
         raise ValueError(said[-1])
-    return Work(rows=1, apart=True, parts=json.loads(child.stdout.splitlines()[-1]))
+    parts = json.loads(child.stdout.splitlines()[-1])
+    return Work(rows=1, apart=True, timed_s=parts.pop(_UNTIL_FIRST), parts=parts)
 
 
-def fill(words: str, measured: Measured) -> None:
-    """Have the kernels compiled once, so that the next start finds them."""
-    if not (measured.folder / "kernels" / words).exists():
+def prepare(words: str, measured: Measured, cache: str) -> None:
+    """Have the voice's prompt ready, and kernels compiled once where a start is to find them."""
+    prompt_of(measured.voice, measured.checkpoint)
+    if cache == FILLED and not (measured.folder / "kernels" / words).exists():
         start_cold(words, measured, FILLED)
 
 
@@ -89,9 +93,12 @@ def _main() -> None:
             else:
                 raise SystemExit("nothing was spoken")
             parts[name] = time.time() - began
-            parts.setdefault("all until the first audio", time.time() - started)
+            parts.setdefault(_UNTIL_FIRST, time.time() - started)
     sys.stdout.write(json.dumps(parts) + "\n")
 
 
 if __name__ == "__main__":
-    _main()
+    try:
+        _main()
+    except NarrateError as error:
+        sys.exit(str(error))

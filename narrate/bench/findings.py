@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from narrate.bench.figures import Figures, figures_of
 from narrate.bench.machine import BUSY_SHARE
@@ -28,8 +28,8 @@ def _quality(results: Results) -> Iterator[str]:
     cells = len(results.cells)
     yield (
         f"{cells - len(failed) - len(missing)} of {cells} cells were measured"
-        + (f"; {len(failed)} say why not" if failed else "")
-        + (f"; {len(missing)} were not reached" if missing else "")
+        + (f"; {len(failed)} {_verb(failed, 'says', 'say')} why not" if failed else "")
+        + (f"; {len(missing)} {_verb(missing, 'was', 'were')} not reached" if missing else "")
         + "."
     )
     unequal = [cell for cell in failed if "unequal work" in (cell.failed or "")]
@@ -44,6 +44,10 @@ def _quality(results: Results) -> Iterator[str]:
             f"The machine was busy when it began (load {load} on {cores} cores): times are upper "
             "bounds, and differences may be somebody else's."
         )
+
+
+def _verb(cells: Sequence[Cell], one: str, several: str) -> str:
+    return one if len(cells) == 1 else several
 
 
 def _measured(cells: tuple[Cell, ...]) -> list[tuple[Cell, Figures]]:
@@ -93,9 +97,13 @@ def _published(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 
 def _generate(results: Results) -> Iterator[str]:
+    cold = _by_axes(results.group("cold"), "kernel cache")
+    yield from _against(cold, "a cold start, kernel cache {0}")
     yield from _against(_by_axes(results.group("text"), "characters"), "{0} characters")
     yield from _against(_by_axes(results.group("batch"), "batch"), "batch {0}")
     yield from _against(_by_axes(results.group("chapter"), "batch"), "a chapter at batch {0}")
+    longer = _by_axes(results.group("reference"), "reference s")
+    yield from _against(longer, "a recording of {0} s")
     for group, axis, what in (
         ("text", "characters", "{0} characters"),
         ("batch", "batch", "batch {0}"),

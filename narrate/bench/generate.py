@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from narrate.bench.asked import Generate, numbers
-from narrate.bench.cold import EMPTY, FILLED, NO_KERNELS, fill, start_cold
+from narrate.bench.cold import EMPTY, FILLED, NO_KERNELS, prepare, start_cold
 from narrate.bench.contestants import Contestant, contestants
 from narrate.bench.limits import card_of, frame_limit_ms
 from narrate.bench.measure import Case, Stage
@@ -140,7 +140,9 @@ def _stages(plan: _Plan, measured: Measured) -> Iterator[Stage]:
         for one in plan.speakers:
             for cache in plan.caches if one.compiles else (NO_KERNELS,):
                 axes = {"backend": one.words, "kernel cache": cache}
-                yield Stage((Case("cold", axes, *_cold(one, measured, cache), opens=False),))
+                start = partial(_cold, start_cold, one, measured, cache)
+                before = partial(_cold, prepare, one, measured, cache)
+                yield Stage((Case("cold", axes, start, before, opens=False),))
     if "prompt" in plan.groups:
         yield Stage((Case("prompt", {"what": "voice prompt alone"}, partial(_prompt, measured)),))
     for speaker in plan.speakers:
@@ -162,17 +164,10 @@ def _opened_together(plan: _Plan, speaker: Contestant) -> list[tuple[int, ...]]:
     return [up_to, above] if above else [up_to]
 
 
-def _cold(one: Contestant, measured: Measured, cache: str) -> tuple[Any, Any]:
-    """How to start cold, and what to do before: a filled cache was filled by another start."""
-
-    def run(_: object) -> Work:
-        return start_cold(one.words, measured, cache)
-
-    def warm(_: object) -> None:
-        if cache == FILLED:
-            fill(one.words, measured)
-
-    return run, warm
+def _cold(
+    act: Callable[..., Any], one: Contestant, measured: Measured, cache: str, _: object
+) -> Any:
+    return act(one.words, measured, cache)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

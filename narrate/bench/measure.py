@@ -230,8 +230,7 @@ def _run(number: int, reading: Reading, work: Work) -> Run:
     if work.timed_s is not None:
         return Run(number, work.timed_s, work.peak_bytes, None, work.parts)
     energy_j = None if reading.energy_j is None else reading.energy_j / work.calls
-    peak_bytes = None if work.apart else reading.peak_bytes
-    return Run(number, reading.wall_s / work.calls, peak_bytes, energy_j, work.parts)
+    return Run(number, reading.wall_s / work.calls, reading.peak_bytes, energy_j, work.parts)
 
 
 def _words(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from narrate.bench.watchers import seconds
 __all__ = ["cell_tables", "report", "worth", "write_report"]
 
 _TITLES = {
-    "cold": "Cold start, each in a process of its own",
+    "cold": "Cold start until the first audio, each in a process of its own",
     "prompt": "Voice prompt alone",
     "text": "Texts by length",
     "batch": "Batches",
