@@ -89,10 +89,10 @@ def _watcher() -> _Table | Lines:
 
 
 def _run(kind: type, given: dict[str, Any]) -> None:
+    from narrate.bench.afterwards import afterwards, told
+
     asked = kind(**given)
     if not isinstance(asked, Asked):
-        from narrate.bench.afterwards import afterwards
-
         typer.echo(afterwards(asked))
         return
     from narrate.bench.command import Stopped, measure_part
@@ -104,6 +104,7 @@ def _run(kind: type, given: dict[str, Any]) -> None:
         typer.echo(f"what was measured is in {stopped.folder}", err=True)
         tell()
         raise typer.Exit(stopped.exit_code) from None
+    typer.echo(told(folder), err=True)
     typer.echo(folder)
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import Any
 
+from narrate.bench.afterwards import afterwards, told
 from narrate.bench.asked import COMMANDS, Asked, words_of
 from narrate.bench.command import Stopped, measure_part
 from narrate.bench.watchers import Lines
@@ -39,10 +40,10 @@ def main() -> int:
     try:
         asked = kind(**given)
         if isinstance(asked, Asked):
-            print(measure_part(asked, Lines()))
+            folder = measure_part(asked, Lines())
+            print(told(folder), file=sys.stderr)
+            print(folder)
         else:
-            from narrate.bench.afterwards import afterwards
-
             print(afterwards(asked))
     except Stopped as stopped:
         print(f"stopped; what was measured is in {stopped.folder}", file=sys.stderr)

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from narrate.bench.asked import Compare, Redraw
 from narrate.bench.compare import comparison
-from narrate.bench.report import write_report
+from narrate.bench.findings import findings
+from narrate.bench.report import REPORT, write_report
 from narrate.bench.results import broken_results, read_results
 
-__all__ = ["afterwards"]
+__all__ = ["afterwards", "told"]
+
+_MOST_TOLD = 12
 
 
 def afterwards(asked: Compare | Redraw) -> str:
@@ -24,3 +27,12 @@ def afterwards(asked: Compare | Redraw) -> str:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise broken_results(path, f"{type(error).__name__}: {error}") from error
     return str(folder)
+
+
+def told(folder: Path) -> str:
+    """The first findings of a measurement, for whoever has waited for it, and where all are."""
+    found = findings(read_results(folder))
+    more = len(found) - _MOST_TOLD
+    rest = f" and {more} more findings" if more > 0 else ""
+    lines = [*found[:_MOST_TOLD], f"Tables{rest}: {folder / REPORT}"]
+    return "\n".join(lines)

@@ -103,7 +103,7 @@ class Asked:
 
     def rounds(self, usual: int) -> int:
         """How many rounds, 2 for a quick look."""
-        rounds = self.runs or (2 if self.quick else usual)
+        rounds = (2 if self.quick else usual) if self.runs is None else self.runs
         if rounds < 1:
             raise UsageError(f"{rounds} rounds measure nothing", where="--runs")
         return rounds

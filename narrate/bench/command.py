@@ -17,6 +17,7 @@ from narrate.bench.machine import environment
 from narrate.bench.measure import INTERRUPTED, TERMINATED, Stage, Watcher, measure
 from narrate.bench.report import write_report
 from narrate.bench.results import Cell, Results, write_file
+from narrate.errors import UsageError
 
 __all__ = ["ROUNDS", "Stopped", "measure_part", "part_of"]
 
@@ -75,13 +76,15 @@ def part_of(asked: Asked) -> str:
 def measure_part(asked: Asked, watch: Watcher, arrived: Callable[[], None] = lambda: None) -> Path:
     """Measure what was asked for and write the report's folder; returns it.
 
-    `UsageError` for words without a meaning. `Stopped` after Ctrl-C or SIGTERM; what was measured
-    is kept. `arrived` is called when either has reached us, before the report is drawn: who gives
-    a signal again until it is heard would end that.
+    `UsageError` for words without a meaning and for a folder that holds results. `Stopped` after
+    Ctrl-C or SIGTERM; what was measured is kept. `arrived` is called when either has reached us,
+    before the report is drawn: who gives a signal again until it is heard would end that.
     """
     part = part_of(asked)
     made_at = datetime.now(UTC)
     folder = Path(asked.out or f"outputs/bench-{part}-{made_at:%Y%m%d-%H%M%S}")
+    rounds, most = asked.rounds(ROUNDS), asked.most_minutes
+    _refuse_to_replace(folder)
     opener: Stages = import_module(_PARTS[part]).stages
     with opener(asked) as (stages, about):
         facts = environment(asked.commit)
@@ -93,8 +96,9 @@ def measure_part(asked: Asked, watch: Watcher, arrived: Callable[[], None] = lam
             environment=facts,
             cells=(),
         )
+        # Now, not after an hour of measuring, it has to turn out that nothing can be written there.
+        write_file(folder / "results.json", replace(empty, stopped=_UNFINISHED).text().encode())
         keeper = _Keeper(watch, empty, folder)
-        rounds, most = asked.rounds(ROUNDS), asked.most_minutes
         cells, stopped = measure(stages, rounds, keeper, most, opening=rounds > 1)
     if stopped in (INTERRUPTED, TERMINATED):
         arrived()
@@ -107,6 +111,15 @@ def measure_part(asked: Asked, watch: Watcher, arrived: Callable[[], None] = lam
     if stopped in (INTERRUPTED, TERMINATED):
         raise Stopped(folder, stopped == TERMINATED)
     return folder
+
+
+def _refuse_to_replace(folder: Path) -> None:
+    if (folder / "results.json").exists():
+        raise UsageError(
+            "this folder holds the results of another measurement",
+            where=f"--out {folder}",
+            remedy="name another folder",
+        )
 
 
 def _command(part: str) -> str:

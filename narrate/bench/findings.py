@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from narrate.bench.figures import Figures, figures_of
 from narrate.bench.machine import BUSY_SHARE
 from narrate.bench.results import Axis, Cell, Results
+from narrate.bench.watchers import seconds
 
 __all__ = ["findings"]
 
@@ -232,12 +233,16 @@ def _apart(before: Figures, after: Figures) -> bool:
 
 
 def _part(results: Results) -> Iterator[str]:
-    """The parts without a model: how fast each is, in the unit that it has."""
+    """The parts without a model: how fast each is, in the units that it has."""
     for cell, one in _measured(results.cells):
+        rates = []
+        if cell.group == "store" and cell.work and one.median_s:
+            rates.append(f"{cell.work.rows / one.median_s:,.0f} takes a second")
         if one.real_time:
-            yield f"{cell.axes['what']}: {one.real_time:,.0f} times real time."
+            rates.append(f"{one.real_time:,.0f} times real time")
         elif one.characters_per_s:
-            yield f"{cell.axes['what']}: {one.characters_per_s:,.0f} characters a second."
+            rates.append(f"{one.characters_per_s:,.0f} characters a second")
+        yield f"{cell.axes['what']}: {', '.join(rates) or seconds(one.median_s)}."
 
 
 _OF_PART: dict[str, Callable[[Results], Iterator[str]]] = {

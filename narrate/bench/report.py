@@ -13,7 +13,9 @@ from narrate.bench.results import Cell, Results, write_file
 from narrate.bench.tables import table
 from narrate.bench.watchers import seconds
 
-__all__ = ["cell_tables", "report", "worth", "write_report"]
+__all__ = ["REPORT", "cell_tables", "report", "worth", "write_report"]
+
+REPORT = "report.md"
 
 _TITLES = {
     "cold": "Cold start until the first audio, each in a process of its own",
@@ -36,7 +38,7 @@ _Column = tuple[str, Callable[[Cell, Figures], str | None]]
 def write_report(results: Results, folder: Path) -> None:
     """Write `report.md` and the plots; `OutputError` where that cannot be."""
     plots = draw(results, folder)
-    write_file(folder / "report.md", report(results, plots).encode())
+    write_file(folder / REPORT, report(results, plots).encode())
 
 
 def report(results: Results, plots: Sequence[str]) -> str:

@@ -28,7 +28,8 @@ class Lines:
     def begin(self, cells: Sequence[Cell], runs: int) -> None:
         """Say how much is planned."""
         self._planned = runs
-        print(f"{len(cells)} cells, {runs} runs", file=self._to, flush=True)
+        count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        print(f"{count}, {runs} runs", file=self._to, flush=True)
 
     def ran(self, cell: Cell, left_s: float | None) -> None:
         """Say what came in."""
@@ -54,7 +55,7 @@ def said(cell: Cell) -> str:
 
 def seconds(value: float) -> str:
     """Seconds in the unit that suits them."""
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if value * scale >= 1:
             return f"{value * scale:.3g} {unit}"
-    return f"{value * 1e6:.3g} us"
+    return f"{value * 1e6:.3g} µs"

@@ -94,5 +94,6 @@ def test_a_model_and_random_weights_do_not_go_together() -> None:
 
 
 def test_no_rounds_measure_nothing() -> None:
-    with pytest.raises(UsageError, match="--runs"):
-        Asked(runs=-1).rounds(3)
+    for runs in (0, -1):
+        with pytest.raises(UsageError, match="--runs"):
+            Asked(runs=runs).rounds(3)

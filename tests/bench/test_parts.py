@@ -17,7 +17,7 @@ from narrate.bench.asked import Asked, Book, Frontend, Optimizations, Stitch, St
 from narrate.bench.command import Stopped, measure_part
 from narrate.bench.results import Cell, Results, read_results
 from narrate.bench.watchers import Lines
-from narrate.errors import InputError
+from narrate.errors import InputError, OutputError, UsageError
 
 
 def _measured(asked: Asked) -> Results:
@@ -48,6 +48,19 @@ def test_a_document_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         measure_part(asked, Lines(io.StringIO()))
     assert not (tmp_path / "report").exists()
+
+
+def test_results_are_neither_replaced_nor_measured_for_nothing(tmp_path: Path) -> None:
+    lines = io.StringIO()
+    first = measure_part(Frontend(quick=True, minutes=0, out=str(tmp_path / "a")), Lines(lines))
+    held = (first / "results.json").read_bytes()
+    with pytest.raises(UsageError, match="another measurement"):
+        measure_part(Frontend(quick=True, out=str(first)), Lines(lines))
+    assert (first / "results.json").read_bytes() == held
+    lines.truncate(0)
+    with pytest.raises(OutputError):
+        measure_part(Frontend(quick=True, out=str(first / "results.json" / "b")), Lines(lines))
+    assert not lines.getvalue()
 
 
 @pytest.mark.parametrize(
