@@ -1,9 +1,9 @@
-"""Rewrite the measured tables of README.md from the figures under docs/benchmarks.
+"""Draw the reports under docs/benchmarks again, and README.md's measured tables from all figures.
 
     python docs/performance.py
 
 A table stands between two comments that name it; the text around it is written by hand. Reports of
-`narrate bench generate` in folders there add their batches and chapters to the table of the engine.
+`narrate bench generate` in folders there, taken on a card, are drawn upon without being named.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from narrate.bench.figures import figures_of
-from narrate.bench.results import read_results
+from narrate.bench.report import write_report
+from narrate.bench.results import Cell, Results, read_results
 from narrate.bench.tables import table
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "README.md"
 FIGURES = ROOT / "docs" / "benchmarks"
 MARKED = re.compile(r"<!-- measured: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+_Table = tuple[list[str], list[list[str]]]
 _TIMES = "seconds of audio a second"
 # File, what of it is told, and which of its rows.
 _ENGINE = (
@@ -62,19 +64,54 @@ def _of_engine() -> Iterator[list[str]]:
                 seen.add((said, row["batch"]))
                 rate = float(row.get("x_realtime") or row["times_real_time"])
                 yield [said, held["card"], str(row["batch"]), _times(rate), _link(FIGURES / name)]
-    for path in sorted(FIGURES.glob("*/results.json")):
-        results = read_results(path)
-        if results.part != "generate" or not results.environment.get("card"):
-            continue
-        for cell in (*results.group("batch"), *results.group("chapter")):
+    for path, results in _reports("generate"):
+        for cell in results.group("chapter"):
             figures = figures_of(cell)
             if figures and figures.real_time and not cell.failed:
-                frames = results.asked.get("frames")
-                length = f"rows of {frames} frames" if frames else "whole texts"
                 model = results.asked["about"]["model"]
-                what = f"{cell.axes['backend']}, {model}, {cell.group}, {length}"
+                what = f"{_name(cell)}, {model}, a chapter of {_length(cell)}"
                 card, batch = str(results.environment["card"]), str(cell.axes["batch"])
                 yield [what, card, batch, _times(figures.real_time), _link(path)]
+
+
+def _reports(part: str) -> Iterator[tuple[Path, Results]]:
+    """The reports of `narrate bench` that a card has taken."""
+    for path in sorted(FIGURES.glob("*/results.json")):
+        results = read_results(path)
+        if results.part == part and results.environment.get("card"):
+            yield path, results
+
+
+def _name(cell: Cell) -> str:
+    package, _, attention = str(cell.axes["backend"]).partition(":")
+    named = {"official": "published package", "qwen": "engine"}[package.partition("+")[0]]
+    return ", ".join(filter(None, (named, attention)))
+
+
+def _length(cell: Cell) -> str:
+    assert cell.work is not None
+    if cell.work.cut_short:
+        return f"rows of {cell.work.frames // cell.work.rows} frames"
+    return "whole texts"
+
+
+def _of_batches() -> _Table:
+    """Times real time by rows at a time, a line for a backend of a report."""
+    lines: dict[tuple[str, ...], dict[int, str]] = {}
+    for path, results in _reports("generate"):
+        for cell in results.group("batch"):
+            figures = figures_of(cell)
+            if figures and figures.real_time and not cell.failed:
+                what = f"{_name(cell)}, {results.asked['about']['model']}, {_length(cell)}"
+                line = (what, str(results.environment["card"]), _link(path))
+                lines.setdefault(line, {})[int(cell.axes["batch"])] = _times(figures.real_time)
+    batches = sorted({batch for held in lines.values() for batch in held})
+    head = ["what", "card", *(f"{batch:,} row{'s' * (batch > 1)}" for batch in batches), "figures"]
+    rows = [
+        [what, card, *(held.get(batch, "") for batch in batches), link]
+        for (what, card, link), held in lines.items()
+    ]
+    return head, rows
 
 
 def _of_commands() -> Iterator[list[str]]:
@@ -89,12 +126,19 @@ def _of_commands() -> Iterator[list[str]]:
             yield [document, row["command"], f"{wall_s:.2f}", rate, memory, _link(FIGURES / name)]
 
 
-_TABLES: Mapping[str, tuple[list[str], Callable[[], Iterator[list[str]]]]] = {
-    "engine": (["what", "card", "rows at a time", _TIMES, "figures"], _of_engine),
-    "commands": (
-        ["document", "command", "s", _TIMES, "MB, all processes", "figures"],
-        _of_commands,
-    ),
+def _engine() -> _Table:
+    return ["what", "card", "rows at a time", _TIMES, "figures"], list(_of_engine())
+
+
+def _commands() -> _Table:
+    head = ["document", "command", "s", _TIMES, "MB, all processes", "figures"]
+    return head, list(_of_commands())
+
+
+_TABLES: Mapping[str, Callable[[], _Table]] = {
+    "engine": _engine,
+    "batches": _of_batches,
+    "commands": _commands,
 }
 
 
@@ -102,11 +146,13 @@ def made(page: str) -> str:
     """Return the page with every marked table made anew."""
 
     def one(found: re.Match[str]) -> str:
-        head, rows = _TABLES[found[1]]
-        return f"<!-- measured: {found[1]} -->\n{table(head, list(rows()))}<!-- end -->"
+        head, rows = _TABLES[found[1]]()
+        return f"<!-- measured: {found[1]} -->\n{table(head, rows)}<!-- end -->"
 
     return MARKED.sub(one, page)
 
 
 if __name__ == "__main__":
+    for results in FIGURES.glob("*/results.json"):
+        write_report(read_results(results), results.parent)
     PAGE.write_text(made(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 from narrate.bench.figures import Figures, figures_of
 from narrate.bench.results import Cell, Results, write_file
 
-__all__ = ["draw"]
+__all__ = ["PLOTS", "draw"]
 
 _SIZE, _DOTS = (8.0, 4.5), 120
 _FAR_APART = 8.0  # lines so many times above each other need a logarithmic axis to be told apart
@@ -26,7 +26,7 @@ def draw(results: Results, folder: Path) -> list[str]:
     except ImportError:
         return []
     names = []
-    for name, (group, plot) in _PLOTS.items():
+    for name, (group, plot) in PLOTS.items():
         cells = [(cell, one) for cell in results.group(group) if (one := figures_of(cell))]
         if not cells:
             continue
@@ -158,7 +158,7 @@ def _title(results: Results, what: str) -> str:
     return ", ".join(filter(None, (what, model, where)))
 
 
-_PLOTS: Mapping[str, tuple[str, Callable[[Any, _Cells, Results], bool]]] = {
+PLOTS: Mapping[str, tuple[str, Callable[[Any, _Cells, Results], bool]]] = {
     "throughput-by-length": ("text", _by_length),
     "ms-a-frame-by-batch": ("batch", _by_batch),
     "ladder": ("ladder", _ladder),
