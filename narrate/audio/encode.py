@@ -27,11 +27,12 @@ __all__ = [
     "check_encoders",
     "encode",
     "encode_piece",
+    "encoder_options",
     "join_pieces",
     "relabel",
 ]
 
-ENCODE_VERSION = 2
+ENCODE_VERSION = 3
 """Raised by hand when encoding changes what the same samples give."""
 
 Blocks = Iterable[NDArray[np.int16]]
@@ -51,7 +52,8 @@ class Format:
     """How a kind of file is made; `by_chapter` is one file a chapter, else one a book.
 
     `options` are the encoder's, `container` those of what it is put into. `longest_s` is where a
-    file ends at the latest. `rate_hz` is what players see.
+    file ends at the latest. `rate_hz` is what players see. Above `highest_hz` the encoder does not
+    look, falling off from `slope_hz` below it; 0 leaves that to it.
     """
 
     suffix: str
@@ -61,6 +63,8 @@ class Format:
     by_chapter: bool
     longest_s: float
     rate_hz: int = 44_100
+    highest_hz: int = 0
+    slope_hz: int = 0
     attaches_cover: bool = False
     in_pieces: bool = False
 
@@ -77,17 +81,20 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             ("-id3v2_version", "3", "-f", "mp3"),
             by_chapter=True,
             longest_s=119 * 60,
+            highest_hz=20_000,
+            slope_hz=44_100 // 2 // 32 + 1,  # one of LAME's 32 bands
             attaches_cover=True,
         ),
         "m4b": Format(
             ".m4b",
             "aac",
             # the fast coder takes a fifth of the default one's time, and gets half as much again;
-            # above 16 kHz speech has nothing, and looking there takes a tenth of the time
-            ("-b:a", "96k", "-aac_coder", "fast", "-cutoff", "16000"),
+            # noise substitution and temporal shaping cost 5 % and bring no sample nearer
+            ("-b:a", "96k", "-aac_coder", "fast", "-aac_pns", "0", "-aac_tns", "0"),
             ("-movflags", "+faststart", "-f", "ipod"),
             by_chapter=False,
             longest_s=2**32 / 44_100,  # MP4 counts samples in 32 bits where old players read it
+            highest_hz=16_000,  # speech has nothing above it
             attaches_cover=True,
             in_pieces=True,
         ),
@@ -119,24 +126,41 @@ def check_encoders(names: Iterable[str]) -> None:
             )
 
 
-def encode(name: str, blocks: Blocks, rate_hz: int, out: Path, labels: Labels) -> None:
+def encoder_options(name: str, voice_hz: int = 0) -> tuple[str, ...]:
+    """Return a format's encoder options for samples that once had the rate `voice_hz`.
+
+    Nothing lies above half of it, and not to look there saves up to a fifth of the time.
+    """
+    form = FORMATS[name]
+    if not form.highest_hz:
+        return form.options
+    highest_hz = form.highest_hz
+    if voice_hz:
+        highest_hz = min(highest_hz, voice_hz // 2 + form.slope_hz)
+    return (*form.options, "-cutoff", str(highest_hz))
+
+
+def encode(
+    name: str, blocks: Blocks, rate_hz: int, out: Path, labels: Labels, *, voice_hz: int = 0
+) -> None:
     """Encode mono samples to a file of this format; it appears whole or not at all.
 
-    `StorageError` for a full disk, `OutputError` for what else prevents it.
+    `voice_hz` is as for `encoder_options`. `StorageError` for a full disk, `OutputError` for what
+    else prevents it.
     """
     if name == "flac":
         write_flac(blocks, rate_hz, out, labels.tags, labels.cover)
         return
     form = FORMATS[name]
     rate = ("-ar", str(form.rate_hz), "-ac", "1")
-    codec = [*rate, "-c:a", form.encoder, *form.options]
+    codec = [*rate, "-c:a", form.encoder, *encoder_options(name, voice_hz)]
     _label(name, ffmpeg.pcm(blocks, rate_hz), (), codec, out, labels)
 
 
-def encode_piece(name: str, blocks: Blocks, rate_hz: int, out: Path) -> None:
-    """Encode samples to bare AAC packets, for `join_pieces`; errors as for `encode`."""
-    form = FORMATS[name]
-    options = ["-c:a", form.encoder, *form.options, "-f", "adts"]
+def encode_piece(name: str, blocks: Blocks, rate_hz: int, out: Path, *, voice_hz: int = 0) -> None:
+    """Encode samples to bare AAC packets, for `join_pieces`; the rest is as for `encode`."""
+    codec = encoder_options(name, voice_hz)
+    options = ["-c:a", FORMATS[name].encoder, *codec, "-f", "adts"]
     ffmpeg.convert(ffmpeg.pcm(blocks, rate_hz), (), options, out)
 
 

@@ -47,10 +47,6 @@ INSTALL = (
 )
 _QUIET = ("-hide_banner", "-nostats", "-v", "error")
 _READ_BYTES = 1 << 20
-# Beside other inputs ffmpeg reads a pipe in a thread with room for 8 packets, and sleeps 10 ms
-# whenever it finds none: packets of AAC came 19 times slower than they do now. Alone it needs no
-# thread, which would cost a third of an encoder's time (docs/log.md).
-_BESIDE = ("-thread_queue_size", "4096")
 _WAV_FORMATS = {"<i2": (1, 2), "<f4": (3, 4)}  # format code and bytes a sample
 # As bare samples they would come in packets of 40 ms, and each costs a change of threads.
 _WAV_PACKETS = ("-f", "wav", "-max_size", str(1 << 16))
@@ -103,10 +99,16 @@ def describe(path: Path) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What a program is fed through a pipe: the options that describe it, and its bytes."""
+    """What a program is fed through a pipe: the options that describe it, and its bytes.
+
+    Beside other inputs ffmpeg reads a pipe in a thread with room for 8 packets, and sleeps 10 ms
+    whenever it finds none: of AAC that made 19 times the time. So `ahead` says how many may wait.
+    Alone it needs no thread, which would cost a third of an encoder's time (docs/log.md).
+    """
 
     options: tuple[str, ...]
     chunks: Iterable[bytes | memoryview]
+    ahead: int
 
 
 def pcm(blocks: Iterable[NDArray[Any]], rate_hz: int, dtype: str = "<i2") -> Stream:
@@ -116,12 +118,12 @@ def pcm(blocks: Iterable[NDArray[Any]], rate_hz: int, dtype: str = "<i2") -> Str
     head = struct.pack("<4sI8sI", b"RIFF", 0, b"WAVEfmt ", len(form)) + form
     head += struct.pack("<4sI", b"data", 0)  # 0 is read to the end, whatever the length
     samples = (np.ascontiguousarray(block, dtype=dtype).data for block in blocks)
-    return Stream(_WAV_PACKETS, chain([head], samples))
+    return Stream(_WAV_PACKETS, chain([head], samples), ahead=16)  # 1 MB
 
 
 def packets(chunks: Iterable[bytes]) -> Stream:
     """Feed AAC that is encoded already, each packet behind its ADTS header."""
-    return Stream(("-f", "aac"), chunks)
+    return Stream(("-f", "aac"), chunks, ahead=4096)  # 1 MB
 
 
 def convert(
@@ -134,7 +136,8 @@ def convert(
     """
     command = [require(f"writing {out.name}"), *_QUIET, "-y"]
     if stream:
-        command += [*stream.options, *(_BESIDE if inputs else ()), "-i", "pipe:0"]
+        queue = ("-thread_queue_size", str(stream.ahead)) if inputs else ()
+        command += [*stream.options, *queue, "-i", "pipe:0"]
     else:
         command += ["-nostdin"]
     for path in inputs:

@@ -61,12 +61,16 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Mastered:
-    """What was done to a chapter: its gain, the deepest cut of a peak, and for how long in all."""
+    """What was done to a chapter: its gain, the deepest cut of a peak, and for how long in all.
+
+    `voice_hz` is the rate that its speech had before.
+    """
 
     gain_db: float = 0.0
     limited_db: float = 0.0
     limited_s: float = 0.0
     clicks_mended: int = 0
+    voice_hz: int = 0
 
 
 def gain_of(master: Master, level: Level) -> float:

@@ -16,7 +16,7 @@ from narrate.errors import OutputError
 __all__ = ["FRAME_SAMPLES", "Piece", "joined", "packet_times", "pieces_of"]
 
 FRAME_SAMPLES = 1024
-PIECE_PACKETS = 8192  # three minutes at 44.1 kHz
+PIECE_PACKETS = 32_768  # 13 minutes at 44.1 kHz; to start an encoder costs as much as 25 s of it
 _BEFORE_PACKETS = 32
 """With 2, joins in the middle of a word are heard; with 8, they are as exact as all else."""
 _AFTER_PACKETS = 4

@@ -84,10 +84,10 @@ class Joined:
 class ChapterStream:
     """Iterate to get a chapter in float32 blocks at `rate_hz`; several writers can share them.
 
-    The takes' rate is the first take's; one that differs is brought to it. `starts` and `ends` (in
-    output samples) grow as the parts go by. `gain` (linear) is the speech's alone. Room tone of one
-    level lies under everything, not in the pauses alone: a floor that comes and goes is heard, and
-    speech synthesis leaves zeros inside too. `head_s` of it comes before the first part.
+    `voice_hz`, the takes' rate, is the first take's; others are brought to it. `starts` and `ends`
+    (in output samples) grow as the parts go by. `gain` (linear) is the speech's alone. Room tone of
+    one level lies under everything, not in the pauses alone: a floor that comes and goes is heard,
+    and speech synthesis leaves zeros inside too. `head_s` of it comes before the first part.
     """
 
     def __init__(
@@ -105,19 +105,20 @@ class ChapterStream:
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.clicks_mended = 0
+        self.voice_hz = 0
         self._parts, self._seed, self._stop = parts, seed, stop
         self._gain, self._head_s = np.float32(gain), head_s
         self._takes = takes or Takes(0)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Blocks of any length; raises `DamagedTakeError`, and `StoppedError` once `stop()`."""
-        take_hz, written = 0, 0
+        written = 0
         for part in self._parts:
             if self._stop is not None and self._stop():
                 raise StoppedError("stopped while stitching", where=str(part.audio_path))
             take = self._takes.read(part)
-            if not take_hz:
-                take_hz = take.rate_hz
+            if not self.voice_hz:
+                self.voice_hz = take_hz = take.rate_hz
                 room = RoomTone(take_hz, self._seed)
                 resampler = Resampler(take_hz, self.rate_hz)
                 written = round(self._head_s * take_hz)
@@ -131,7 +132,7 @@ class ChapterStream:
             self.ends.append(self._position(written + len(speech), take_hz))
             written += len(block)
             yield resampler.feed(block)
-        if take_hz:
+        if self.voice_hz:
             yield resampler.flush()
 
     def _position(self, take_samples: int, take_hz: int) -> int:
@@ -200,6 +201,7 @@ def stitch_chapter(
         limited_db=round(limiter.deepest_db, 3) if limiter else 0.0,
         limited_s=round(limiter.limited_samples / rate_hz, 3) if limiter else 0.0,
         clicks_mended=stream.clicks_mended,
+        voice_hz=stream.voice_hz,
     )
     places = (tuple(stream.starts), tuple(stream.ends))
     return Stitched(out, wav.samples, rate_hz, *places, mastered)

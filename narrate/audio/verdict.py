@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -109,17 +109,15 @@ def _listened(path: Path, limits: Limits, expected: Expected) -> Checked:
     return Checked(path, words, faults, rows)
 
 
-def uneven(rows: Sequence[Row]) -> str | None:
+def uneven(chapters: Iterable[tuple[str, Heard]]) -> str | None:
     """Say which chapters lie further apart in level than a decibel, short ones aside."""
-    levels = {row.chapter: row.heard.rms_dbfs for row in rows if _long_enough(row)}
-    if not levels or max(levels.values()) - min(levels.values()) <= EVEN_DB:
+    levels = [
+        (heard.rms_dbfs, name) for name, heard in chapters if heard.duration_s >= LONG_ENOUGH_S
+    ]
+    (low_dbfs, low), (high_dbfs, high) = min(levels, default=(0, "")), max(levels, default=(0, ""))
+    if high_dbfs - low_dbfs <= EVEN_DB:
         return None
-    low, high = min(levels, key=levels.__getitem__), max(levels, key=levels.__getitem__)
-    return f"chapters differ in level: {low} {levels[low]} dBFS, {high} {levels[high]} dBFS"
-
-
-def _long_enough(row: Row) -> bool:
-    return row.heard.duration_s >= LONG_ENOUGH_S
+    return f"chapters differ in level: {low} {low_dbfs} dBFS, {high} {high_dbfs} dBFS"
 
 
 def _of_sound(heard: Heard, limits: Limits) -> Iterator[str]:

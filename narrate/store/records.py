@@ -81,6 +81,11 @@ class Output:
         """Length in seconds."""
         return self.samples / self.rate_hz
 
+    @property
+    def voice_hz(self) -> int:
+        """Rate that a chapter's speech had before it was stitched; 0 where nobody noted it."""
+        return int(self.facts.get("voice_hz", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

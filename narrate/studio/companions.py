@@ -189,7 +189,7 @@ def _sounds(
 
     def encode_one(chapter: Output, path: Path, stop: _Stop) -> None:
         blocks = read_chapter(chapter.path, chapter.rate_hz, stop)
-        encode("m4b", blocks, chapter.rate_hz, path, labels)
+        encode("m4b", blocks, chapter.rate_hz, path, labels, voice_hz=chapter.voice_hz)
 
     missing = {number: folder / f"{number}.m4a" for number in chapters if number not in sounds}
     abreast([partial(encode_one, chapters[one], path) for one, path in missing.items()], stop)

@@ -25,6 +25,7 @@ from narrate.audio.encode import (
     check_encoders,
     encode,
     encode_piece,
+    encoder_options,
     join_pieces,
     relabel,
 )
@@ -68,9 +69,15 @@ class Edition:
         return sum(chapter.samples for chapter in self.chapters)
 
     @property
+    def voice_hz(self) -> int:
+        """The highest rate that its speech had before it was stitched; 0 where one is not known."""
+        rates = [chapter.voice_hz for chapter in self.chapters]
+        return max(rates) if all(rates) else 0
+
+    @property
     def sound(self) -> str:
         """Identity of what is heard: the chapters' and our own encoding."""
-        options = FORMATS[self.form].options
+        options = encoder_options(self.form, self.voice_hz)
         chapters = [chapter.inputs for chapter in self.chapters]
         return canonical_digest([ENCODE_VERSION, self.form, options, chapters, self.span])
 
@@ -267,14 +274,17 @@ def _encode(edition: Edition, stop: Stop | None) -> None:
     form, rate_hz = FORMATS[edition.form], edition.chapters[0].rate_hz
     pieces = pieces_of(edition.samples) if form.in_pieces and rate_hz == form.rate_hz else []
     if len(pieces) < 2:
-        encode(edition.form, _blocks(edition, stop), rate_hz, edition.path, edition.labels)
+        blocks = _blocks(edition, stop)
+        encode(
+            edition.form, blocks, rate_hz, edition.path, edition.labels, voice_hz=edition.voice_hz
+        )
         return
     beside = edition.path.with_name(f"{edition.path.name}.pieces")
     paths = [beside / f"{number:05}.aac" for number in range(len(pieces))]
 
     def encode_one(piece: Piece, path: Path, stop: Stop) -> None:
         blocks = _blocks(edition, stop, piece.start, piece.end)
-        encode_piece(edition.form, blocks, rate_hz, path)
+        encode_piece(edition.form, blocks, rate_hz, path, voice_hz=edition.voice_hz)
 
     shutil.rmtree(beside, ignore_errors=True)  # of a run that was killed
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from narrate.audio.listen import SUFFIXES
 from narrate.audio.tags import Mark
-from narrate.audio.verdict import LIMITS, Checked, Expected, check_file, check_length, uneven
+from narrate.audio.verdict import LIMITS, Checked, Expected, Row, check_file, check_length, uneven
 from narrate.errors import InputError, UsageError
 from narrate.studio.plan import MANIFEST
 
@@ -36,17 +36,15 @@ class Verdict:
 
     def name(self, one: Checked) -> str:
         """Name a file: those of two discs may be called the same."""
-        return one.path.relative_to(self.folder).as_posix()
+        return _name(self.folder, one)
 
     def all_faults(self) -> list[str]:
         """Return every fault as a line that says where."""
         found = list(self.faults)
         for one in self.files:
-            name = self.name(one)
-            found += [f"{name}: {fault}" for fault in one.faults]
+            found += [f"{self.name(one)}: {fault}" for fault in one.faults]
             for row in one.rows:
-                where = f"{name}, {row.chapter}" if row.chapter else name
-                found += [f"{where}: {fault}" for fault in row.faults]
+                found += [f"{_where(self.folder, one, row)}: {fault}" for fault in row.faults]
         return found
 
     def as_values(self) -> dict[str, Any]:
@@ -93,9 +91,17 @@ def check(place: Path, master: str | None = None) -> Verdict:
 
     with ThreadPoolExecutor(AT_ONCE, "check") as pool:
         files = tuple(pool.map(look, paths))
-    return Verdict(
-        place if place.is_dir() else place.parent, name, files, (*missing, *_of_all(files, name))
-    )
+    top = place if place.is_dir() else place.parent
+    return Verdict(top, name, files, (*missing, *_of_all(top, files, name)))
+
+
+def _name(top: Path, one: Checked) -> str:
+    return one.path.relative_to(top).as_posix()
+
+
+def _where(top: Path, one: Checked, row: Row) -> str:
+    """Name a chapter with its file: those of two discs may be called the same."""
+    return f"{_name(top, one)}, {row.chapter}" if row.chapter else _name(top, one)
 
 
 def _book_folder(place: Path) -> Path:
@@ -166,17 +172,13 @@ def _named_in(folder: Path, book: dict[str, Any]) -> dict[Path, Expected]:
     return found
 
 
-def _of_all(files: Iterable[Checked], master: str) -> Iterable[str]:
+def _of_all(top: Path, files: Iterable[Checked], master: str) -> Iterable[str]:
     """Chapters of one format are compared with each other."""
     by_kind: dict[str, list[Checked]] = {}
     for one in files:
-        by_kind.setdefault(one.path.suffix, []).append(one)
+        by_kind.setdefault(one.path.suffix.lower(), []).append(one)
     for some in by_kind.values():
-        rows = [
-            row if row.chapter else replace(row, chapter=one.path.stem)
-            for one in some
-            for row in one.rows
-        ]
-        fault = uneven(rows) if master != "none" and len(rows) > 1 else None
+        chapters = ((_where(top, one, row), row.heard) for one in some for row in one.rows)
+        fault = None if master == "none" else uneven(chapters)
         if fault:
             yield fault

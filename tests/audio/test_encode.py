@@ -51,6 +51,21 @@ def decoded(path: Path) -> np.ndarray:
     return np.concatenate(list(ffmpeg.decode(path, FORMATS[path.suffix[1:]].rate_hz)))
 
 
+@pytest.mark.parametrize("name", ["mp3", "m4b"])
+def test_what_a_voice_can_hold_is_kept_and_what_lies_above_it_is_not_looked_for(
+    name: str, tmp_path: Path
+) -> None:
+    out = tmp_path / f"a{FORMATS[name].suffix}"
+    time_s = np.arange(3 * RATE_HZ) / RATE_HZ
+    tones = [4_000 * np.sin(2 * np.pi * hz * time_s) for hz in (1_000, 11_700, 14_000)]
+    samples = np.asarray(np.rint(sum(tones)), np.int16)
+    encode(name, [samples], RATE_HZ, out, Labels({}), voice_hz=24_000)
+    heard = np.abs(np.fft.rfft(decoded(out)[RATE_HZ : 2 * RATE_HZ])) * 65_536 / RATE_HZ
+    low, high, above = (heard[hz - 5 : hz + 6].max() for hz in (1_000, 11_700, 14_000))
+    assert low == pytest.approx(4_000, rel=0.05) and high == pytest.approx(4_000, rel=0.05)
+    assert above < 40
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_has_the_length_rate_and_tags_that_were_asked_for(
     name: str, tmp_path: Path

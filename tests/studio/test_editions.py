@@ -53,6 +53,7 @@ def test_all_formats_come_from_the_same_chapters(store: Store, job: Job, tmp_pat
     assert (folder / "cover.png").read_bytes() == png()
     assert studio.finished(store, asked) == delivered
     chapters = [store.outputs(delivered.book_id)["chapter", n] for n in (1, 2)]
+    assert {chapter.voice_hz for chapter in chapters} == {22_050}
     lengths = [round(1000 * one.samples / one.rate_hz) for one in chapters]
     [first, second] = parse_marks(ffmpeg.describe(folder / "lighthouse.m4b")[1])
     assert (first.title, second.title) == ("The lamp", "The boat")

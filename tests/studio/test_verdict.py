@@ -113,17 +113,19 @@ PLANTED: dict[str, tuple[Callable[[Samples], Samples], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", ["wav", "mp3"])
+@pytest.mark.parametrize("form", ["wav", "mp3", "m4b"])
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_found_in_the_encoded_file(name: str, form: str, book: Path) -> None:
     plant, words = PLANTED[name]
     samples, rate_hz = soundfile.read(book / "chapters/01-the-lamp.wav", dtype="int16")
     bad = plant(samples.copy())
+    one = {"wav": "chapters/01-the-lamp.wav", "mp3": "mp3/01-the-lamp.mp3", "m4b": "other.m4b"}[
+        form
+    ]
     if form == "wav":
-        soundfile.write(book / "chapters/01-the-lamp.wav", bad, rate_hz, subtype="PCM_16")
+        soundfile.write(book / one, bad, rate_hz, subtype="PCM_16")
     else:
-        encode("mp3", [bad], rate_hz, book / "mp3/01-the-lamp.mp3", Labels({}))
-    one = {"wav": "chapters/01-the-lamp.wav", "mp3": "mp3/01-the-lamp.mp3"}[form]
+        encode(form, [bad], rate_hz, book / one, Labels({}), voice_hz=22_050)
     found = faults(book / one)
     assert any(words in fault for fault in found), found
 
@@ -155,16 +157,19 @@ def test_swapped_and_moved_chapter_marks_are_found(book: Path) -> None:
     assert any("1 chapter marks, not 2" in fault for fault in faults(book))
 
 
-def test_chapters_of_different_levels_are_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [("one", "two"), ("CD1/01", "CD2/01")])
+def test_chapters_of_different_levels_are_found(names: tuple[str, str], tmp_path: Path) -> None:
     random = np.random.default_rng(1)
-    for name, level in (("one", 2600), ("two", 3600)):
+    for name, level in zip(names, (2600, 3600), strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         speech = random.standard_normal(40 * RATE_HZ) * level
         speech[: RATE_HZ * 3 // 4] /= 1000
         speech[-2 * RATE_HZ :] /= 1000
         samples = np.clip(speech, -20_000, 20_000).astype(np.int16)
         soundfile.write(tmp_path / f"{name}.flac", samples, RATE_HZ)
     [fault] = faults(tmp_path)
-    assert "differ in level: one" in fault
+    low, high = (f"{name}.flac" for name in names)
+    assert f"differ in level: {low} -" in fault and f", {high} -" in fault
 
 
 def test_a_folder_of_others_is_measured_by_the_rules_of_acx(tmp_path: Path) -> None:
