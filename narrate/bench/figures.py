@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from narrate.bench.results import Cell
 
-__all__ = ["OUTLIER_RULE", "Figures", "figures_of", "outliers"]
+__all__ = ["LEAST_RUNS", "OUTLIER_RULE", "Figures", "figures_of", "outliers"]
+
+LEAST_RUNS = 2
+"""Fewer have no spread, so that nothing can be told apart by them."""
 
 _MADS, _LEAST_SHARE = 3.0, 0.05
 _SIGMAS_PER_MAD = 1.4826  # for a normal distribution
@@ -16,7 +19,7 @@ OUTLIER_RULE = (
     "a run is marked as an outlier when it is more than 3 scaled median absolute deviations and "
     "more than 5 % away from the median of four runs or more; it is marked, never dropped"
 )
-_LEAST_RUNS = 4
+_LEAST_RUNS_OF_OUTLIERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Figures:
 
 def outliers(times: Sequence[float]) -> list[int]:
     """The places of the outliers; see `OUTLIER_RULE`."""
-    if len(times) < _LEAST_RUNS:
+    if len(times) < _LEAST_RUNS_OF_OUTLIERS:
         return []
     middle = statistics.median(times)
     deviation = statistics.median(abs(one - middle) for one in times) * _SIGMAS_PER_MAD

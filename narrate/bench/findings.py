@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from narrate.bench.figures import Figures, figures_of
+from narrate.bench.figures import LEAST_RUNS, Figures, figures_of
 from narrate.bench.machine import BUSY_SHARE
 from narrate.bench.results import Axis, Cell, Results
 from narrate.bench.watchers import seconds
 
 __all__ = ["findings"]
 
-_LEAST_RUNS = 2
 _Groups = Mapping[tuple[Axis, ...], list[tuple[Cell, Figures]]]
 
 
@@ -74,7 +73,7 @@ def _against(groups: _Groups, what: str, by: str = "backend") -> Iterator[str]:
         (best, first), (other, second) = ranked[:2]
         where = what.format(*axes)
         ratio = second.median_s / first.median_s
-        if first.runs < _LEAST_RUNS or second.runs < _LEAST_RUNS:
+        if first.runs < LEAST_RUNS or second.runs < LEAST_RUNS:
             yield (
                 f"{where}: {best.axes[by]} took {first.median_s / second.median_s:.2f} times as "
                 f"long as {other.axes[by]}, in one run, which says little."
@@ -182,7 +181,7 @@ def _pair(groups: _Groups, one: str, other: str, what: str, unit: str) -> Iterat
             continue
         best, rest = (one, other) if found[one].median_s <= found[other].median_s else (other, one)
         runs = min(found[one].runs, found[other].runs)
-        if runs >= _LEAST_RUNS and found[best].max_s < found[rest].min_s:
+        if runs >= LEAST_RUNS and found[best].max_s < found[rest].min_s:
             ahead[best].append(found[rest].median_s / found[best].median_s)
         else:
             close += 1
@@ -208,7 +207,7 @@ def _optimizations(results: Results) -> Iterator[str]:
         _, before = rungs.get(against, ("", None))
         if before is not None and before.real_time and after.real_time:
             factor = after.real_time / before.real_time
-            few = before.runs < _LEAST_RUNS or after.runs < _LEAST_RUNS
+            few = before.runs < LEAST_RUNS or after.runs < LEAST_RUNS
             apart = "" if _apart(before, after) else "; within the spread of its runs"
             apart = "; one run says little" if few else apart
             yield f"{rung}: {factor:.2f} times as fast as {against}{apart}."

@@ -97,6 +97,7 @@ def test_runs_that_overlap_are_not_told_apart(results: Results) -> None:
 def test_one_run_says_little(results: Results) -> None:
     once = replace(results, cells=(_cell("a", (1.0,)), _cell("b", (2.0,))))
     assert "a took 0.50 times as long as b, in one run, which says little" in report(once, ())
+    assert comparison(results, once).count("one run says little") == 2
 
 
 def test_a_report_is_drawn_beside_its_results(results: Results, tmp_path: Path) -> None:
