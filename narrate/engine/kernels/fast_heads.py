@@ -12,6 +12,7 @@ import triton
 import triton.language as tl
 
 from narrate.engine.kernels import fast_attention
+from narrate.engine.kernels.early import can_start_early, start_early
 from narrate.engine.kernels.shapes import Cache, HeadNorms, Rotary
 
 __all__ = ["attend_short", "enter"]
@@ -39,7 +40,9 @@ def _attend_one_kernel(
     qkv, q_weight, k_weight, cos_table, sin_table, keys, values, out,
     q_eps, k_eps, scale, positions, start,
     Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, BLOCK: tl.constexpr,
+    EARLY: tl.constexpr,
 ):  # fmt: skip
+    start_early(EARLY)
     HALF: tl.constexpr = DIM // 2
     SHARED: tl.constexpr = Q_HEADS // KV_HEADS
     row = tl.program_id(0).to(tl.int64)
@@ -82,12 +85,13 @@ def attend_short(
     _, kv_heads, positions, dim = cache.keys.shape
     q_heads = qkv.shape[2] // dim - 2 * kv_heads
     out = torch.empty(rows, 1, q_heads * dim, dtype=qkv.dtype, device=qkv.device)
+    early = can_start_early(rows, qkv)
     _attend_one_kernel[(rows, kv_heads)](
         qkv, heads.q.weight, heads.k.weight, rotary.cos, rotary.sin,
         cache.keys, cache.values, out,
         heads.q.eps, heads.k.eps, dim**-0.5, positions, start,
-        q_heads, kv_heads, dim, triton.next_power_of_2(max(start, 2)),
-        num_warps=1, maxnreg=_REGISTERS,
+        q_heads, kv_heads, dim, triton.next_power_of_2(max(start, 2)), early,
+        num_warps=1, maxnreg=_REGISTERS, launch_pdl=early,
     )  # fmt: skip
     return out
 

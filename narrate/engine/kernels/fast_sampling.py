@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 
 from narrate.engine.kernels import noise
+from narrate.engine.kernels.early import can_start_early, start_early
 from narrate.engine.kernels.shapes import Feed, Rows, Rules
 
 __all__ = ["sample"]
@@ -83,8 +84,9 @@ def _sample_kernel(
     step_width, total_width,
     GREEDY: tl.constexpr, PENALTY: tl.constexpr, FEEDS_STEP: tl.constexpr,
     FEEDS_TOTAL: tl.constexpr, FIRST: tl.constexpr,
-    VOCAB: tl.constexpr, STEP: tl.constexpr, TOTAL: tl.constexpr,
+    VOCAB: tl.constexpr, STEP: tl.constexpr, TOTAL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
+    start_early(EARLY)
     row = tl.program_id(0).to(tl.int64)
     tokens = tl.arange(0, VOCAB)
     inside = tokens < vocab
@@ -146,6 +148,7 @@ def sample(
     step, x = (feed.step, feed.x) if feed is not None and steps else (logits, logits)
     embedding, total = (feed.embedding, feed.total) if feed is not None else (logits, logits)
     assert step is not None and x is not None
+    early = can_start_early(count, logits)
     _sample_kernel[(count,)](
         logits, rows.seeds, rows.frames, rows.codes[:, group], rows.faults, rows.seen,
         step, x, embedding, total,
@@ -154,7 +157,7 @@ def sample(
         rules.min_frames, rules.eos, rules.suppress_from, step.shape[1], embedding.shape[1],
         rules.greedy, rules.penalty != 1.0, steps, feed is not None, group == 0,
         triton.next_power_of_2(vocab), triton.next_power_of_2(step.shape[1]),
-        triton.next_power_of_2(embedding.shape[1]),
+        triton.next_power_of_2(embedding.shape[1]), early,
         # Products must round before they are added: the noise has the same bits everywhere.
-        num_warps=8, enable_fp_fusion=False,
+        num_warps=8, enable_fp_fusion=False, launch_pdl=early,
     )  # fmt: skip

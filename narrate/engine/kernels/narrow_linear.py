@@ -8,19 +8,18 @@ before it still runs.
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
+from narrate.engine.kernels.early import FEW_ROWS, can_start_early
 from narrate.engine.kernels.shapes import Norm
 
 __all__ = ["add_linear", "fits", "norm_linear", "norm_swiglu"]
 
 # Columns a program, depth a step, warps: by measurement, docs/log.md.
-_BROAD, _LONG, _GATED = (4, 1024, 4), (2, 2048, 4), (2, 1024, 2)
+_BROAD, _LONG, _GATED = (4, 1024, 4), (4, 2048, 8), (2, 1024, 2)
 
 
 @triton.jit
@@ -68,31 +67,24 @@ def _narrow_kernel(
     tl.store(to, sums.to(out.dtype.element_ty), mask=real[None])
 
 
-@cache
-def _can_start_early(card: int) -> bool:
-    """Whether a kernel may begin before the one in front of it has ended: from Hopper on."""
-    return torch.cuda.get_device_capability(card) >= (9, 0)
-
-
 def _product(
     x: torch.Tensor, weight: torch.Tensor, out: torch.Tensor,
     norm: Norm | None = None, gated: bool = False, add: bool = False,
 ) -> torch.Tensor:  # fmt: skip
     rows, depth = x.shape
     columns = out.shape[1]
-    early = x.is_cuda and _can_start_early(x.device.index)
+    early = can_start_early(rows, x)
     wide, deep, warps = _GATED if gated else _LONG if columns <= 2048 else _BROAD
     _narrow_kernel[(triton.cdiv(columns, wide),)](
         x, norm.weight if norm else x, weight, out, columns, depth, norm.eps if norm else 0.0,
-        rows, norm is not None, gated, add, wide, deep, early, num_warps=warps,
-        **({"launch_pdl": True} if early else {}),
+        rows, norm is not None, gated, add, wide, deep, early, num_warps=warps, launch_pdl=early,
     )  # fmt: skip
     return out
 
 
 def fits(x: torch.Tensor, weight: torch.Tensor) -> bool:
     """Whether these products are for this file: few rows, a power of two, of one type."""
-    return len(x) in (1, 2, 4) and x.dtype == weight.dtype
+    return len(x) in (1, 2, FEW_ROWS) and x.dtype == weight.dtype
 
 
 def norm_linear(
