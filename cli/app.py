@@ -91,8 +91,7 @@ def main() -> None:
         _fail(str(error))
         code = error.exit_code
     except typer.TyperException as error:
-        said = getattr(error, "format_message", error.__str__)()
-        _fail(f"{said.rstrip('.')}. `narrate --help` lists the commands and options")
+        _fail_by_words(getattr(error, "format_message", error.__str__)())
         code = getattr(error, "exit_code", UsageError.exit_code)
     except (KeyboardInterrupt, typer.Abort, SystemExit) as stop:
         if debug and not isinstance(stop, SystemExit):
@@ -113,6 +112,12 @@ def main() -> None:
         quiet_the_rest()
         _fail("stopped; what was spoken is kept. Run the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail_by_words(said: str) -> None:
+    """Say what is wrong with the command's words; without any, its help has been shown already."""
+    if said:
+        _fail(f"{said.rstrip('.')}. `narrate --help` lists the commands and options")
 
 
 def _fail(message: str) -> None:

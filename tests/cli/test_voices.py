@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from narrate.cli import app
 from narrate.errors import VoiceError
-from tests.cli.conftest import Narrate
+from tests.cli.conftest import Inside, Narrate
 from tests.conftest import SAMPLE_WORDS
 
 
@@ -77,3 +77,13 @@ def test_a_voice_that_is_not_there_ends_the_run_with_its_code(narrate: Narrate, 
     assert done.returncode == 8
     assert "config.json" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [(), ("voice",), ("bench",)])
+def test_no_command_shows_what_there_is_and_complains_of_nothing(
+    inside: Inside, words: tuple[str, ...]
+) -> None:
+    code, said, complained = inside(*words)
+    assert code == 2
+    assert "Commands" in said
+    assert not complained
