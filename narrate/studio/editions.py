@@ -35,6 +35,7 @@ from narrate.audio.stitch import read_chapter
 from narrate.audio.tags import Mark, tags_of
 from narrate.config import Job
 from narrate.core import Cover, canonical_digest
+from narrate.errors import OutputError, StorageError
 from narrate.store import Book, Output, Store
 from narrate.studio.abreast import Stop, abreast
 
@@ -290,6 +291,10 @@ def _encode(edition: Edition, stop: Stop | None) -> None:
     try:
         abreast([partial(encode_one, *one) for one in zip(pieces, paths, strict=True)], stop)
         join_pieces(edition.form, pieces, paths, edition.path, edition.labels)
+    except (OutputError, StorageError) as error:
+        if Path(error.where).parent != beside:
+            raise
+        raise type(error)(error.what, where=str(edition.path), remedy=error.remedy) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -14,7 +16,7 @@ from narrate.audio import ffmpeg
 from narrate.audio.pieces import pieces_of
 from narrate.audio.tags import parse_marks
 from narrate.config import Job
-from narrate.errors import OutputError, UsageError
+from narrate.errors import OutputError, StorageError, UsageError
 from narrate.store import Output, Store
 from narrate.studio.editions import editions
 
@@ -105,6 +107,27 @@ def test_a_file_of_the_user_s_under_an_old_name_is_not_removed(
     story.write_text(STORY.replace("The lamp", "The lantern"))
     run(store, replace(job, format="wav"))
     assert own.read_bytes() == b"put here by hand"
+
+
+@pytest.mark.parametrize("share", [0.5, 1.7], ids=["in a piece", "where pieces are joined"])
+def test_a_disk_that_fills_names_the_file_that_was_asked_for(
+    share: float, store: Store, job: Job, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remount = ["mount", "-o", "remount,size=64m", str(small_disk)]
+    subprocess.run(remount, check=True, timeout=60)
+    asked = replace(job, out=str(small_disk), format="m4b")
+    folder = run(store, asked).folder
+    room_kb = round(share * (folder / "lighthouse.m4b").stat().st_size / 1024)
+    (folder / "lighthouse.m4b").unlink()
+    monkeypatch.setattr("narrate.studio.editions.pieces_of", partial(pieces_of, packets=200))
+    disk = os.statvfs(small_disk)
+    used_kb = (disk.f_blocks - disk.f_bfree) * disk.f_bsize // 1024
+    remount[2] = f"remount,size={used_kb + room_kb}k"
+    subprocess.run(remount, check=True, timeout=60)
+    with pytest.raises(StorageError, match="disk is full") as caught:
+        run(store, asked)
+    assert caught.value.where == str(folder / "lighthouse.m4b")
+    assert not list(folder.glob("*.m4b*"))
 
 
 def test_an_m4b_in_pieces_is_as_exact_as_one_of_one_piece(
