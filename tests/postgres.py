@@ -84,6 +84,8 @@ def cluster(programs: Path, *, durable: bool = False) -> Iterator[Cluster]:
     folder.chmod(0o755 if user else 0o700)
     data = folder / "data"
     initdb = [str(programs / "initdb"), "-D", str(data), "-U", SUPERUSER, "-A", "trust"]
+    # SIGTERM would end this process and leave the server behind; so it unwinds as Ctrl-C does
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         subprocess.run(
             [*initdb, "-E", "UTF8", "--locale=C", "--no-sync"],
@@ -119,6 +121,7 @@ def cluster(programs: Path, *, durable: bool = False) -> Iterator[Cluster]:
             process.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a checkpoint
             process.wait(START_S)
     finally:
+        signal.signal(signal.SIGTERM, before)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -20,6 +20,22 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 240.0
 
 
+def test_tests_that_are_ended_leave_no_database_server_behind() -> None:
+    programs = binaries()
+    if programs is None:
+        pytest.skip("needs PostgreSQL's programs: apt-get install postgresql")
+    code = "from tests.postgres import *\nwith cluster(binaries()) as c: print(c.folder); input()"
+    with subprocess.Popen(
+        [sys.executable, "-uc", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as run:
+        assert run.stdout is not None
+        folder = Path(run.stdout.readline().decode().strip())
+        server = psutil.Process(int((folder / "data/postmaster.pid").read_text().split()[0]))
+        run.terminate()
+        assert run.wait(PATIENCE_S) != 0
+    assert not server.is_running() and not folder.exists()
+
+
 def test_a_database_that_crashes_and_recovers_costs_no_run(
     prefect_api: str, home: Path, tmp_path: Path
 ) -> None:
