@@ -13,6 +13,7 @@ from narrate.studio.abreast import Stop, abreast
 from narrate.studio.covers import given_cover
 from narrate.studio.deliver import Delivered, deliver, encode_chapter
 from narrate.studio.editions import check_programs
+from narrate.studio.memory import keep_memory_flat
 from narrate.studio.plan import require_book
 from narrate.studio.stitch import finished_chapters, stitch
 
@@ -27,6 +28,7 @@ def export(
     Chapters that are spoken but not stitched, or at another level, are stitched. The caller holds
     the book's lease. Errors as of a run that comes to its end.
     """
+    keep_memory_flat()
     book = require_book(store, book_id)
     old = Job(**(book.job or {"document": str(book.source_path)}))
     given = {name: value for name, value in changes.items() if value is not None}

@@ -13,6 +13,7 @@ from narrate.audio.listen import SUFFIXES
 from narrate.audio.tags import Mark
 from narrate.audio.verdict import LIMITS, Checked, Expected, Row, check_file, check_length, uneven
 from narrate.errors import InputError, UsageError
+from narrate.studio.memory import keep_memory_flat
 from narrate.studio.plan import MANIFEST
 
 __all__ = ["Verdict", "check"]
@@ -63,6 +64,7 @@ def check(place: Path, master: str | None = None) -> Verdict:
     InputError where there is none. `master` names the limits; by default those that a book of ours
     was made for, and ACX's for others.
     """
+    keep_memory_flat()
     if not place.exists():
         raise InputError("there is no such file or folder", where=str(place))
     folder = _book_folder(place)
