@@ -11,7 +11,9 @@ from typer.core import TyperGroup
 
 from narrate import __version__
 from narrate.cli import bench, book, clean, doctor, export, plan, redo, status, verdict
-from narrate.cli.stop import (
+from narrate.cli.voice import voices
+from narrate.errors import NarrateError, UsageError
+from narrate.stop import (
     INTERRUPTED,
     TERMINATED,
     install,
@@ -19,8 +21,6 @@ from narrate.cli.stop import (
     quiet_the_rest,
     reached_the_edge,
 )
-from narrate.cli.voice import voices
-from narrate.errors import NarrateError, UsageError
 
 __all__ = ["app", "main"]
 

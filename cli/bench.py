@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 
 from narrate.bench.asked import COMMANDS, Asked, Word, words_of
-from narrate.cli.stop import reached_the_edge, tell
 from narrate.cli.words import duration
+from narrate.stop import reached_the_edge, tell
 
 if TYPE_CHECKING:
     from rich.console import Console

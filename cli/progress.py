@@ -9,8 +9,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from narrate.cli.stop import raise_if_asked
 from narrate.cli.words import duration
+from narrate.stop import raise_if_asked
 from narrate.studio import Speaking
 
 __all__ = ["ProgressView"]

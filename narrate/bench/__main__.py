@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from typing import Any
 
@@ -12,8 +11,7 @@ from narrate.bench.asked import COMMANDS, Asked, words_of
 from narrate.bench.command import Stopped, measure_part
 from narrate.bench.watchers import Lines
 from narrate.errors import NarrateError
-
-_INTERRUPTED, _TERMINATED = 130, 143
+from narrate.stop import INTERRUPTED, install, reached_the_edge
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,13 +32,23 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run the words of the command line; the exit codes are `narrate`'s."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    install()
+    try:
+        return _run()
+    except KeyboardInterrupt:
+        print("stopped before anything was measured", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        reached_the_edge()
+
+
+def _run() -> int:
     given = vars(_parser().parse_args())
     kind = COMMANDS[given.pop("command")]
     try:
         asked = kind(**given)
         if isinstance(asked, Asked):
-            folder = measure_part(asked, Lines())
+            folder = measure_part(asked, Lines(), reached_the_edge)
             print(told(folder), file=sys.stderr)
             print(folder)
         else:
@@ -48,9 +56,6 @@ def main() -> int:
     except Stopped as stopped:
         print(f"stopped; what was measured is in {stopped.folder}", file=sys.stderr)
         return stopped.exit_code
-    except KeyboardInterrupt:
-        print("stopped before anything was measured", file=sys.stderr)
-        return _INTERRUPTED
     except NarrateError as error:
         print(f"narrate: {error}", file=sys.stderr)
         return error.exit_code

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from narrate import stop
 from narrate.bench.asked import COMMANDS, Asked
 from narrate.bench.machine import environment
 from narrate.bench.measure import INTERRUPTED, TERMINATED, Stage, Watcher, measure
@@ -44,7 +45,7 @@ class Stopped(Exception):
 
     def __init__(self, folder: Path, terminated: bool) -> None:
         super().__init__(str(folder))
-        self.folder, self.exit_code = folder, 143 if terminated else 130
+        self.folder, self.exit_code = folder, stop.TERMINATED if terminated else stop.INTERRUPTED
 
 
 class _Keeper:
@@ -106,8 +107,8 @@ def measure_part(asked: Asked, watch: Watcher, arrived: Callable[[], None] = lam
     write_file(folder / "results.json", results.text().encode())
     try:
         write_report(results, folder)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        raise Stopped(folder, isinstance(stop, SystemExit)) from None
+    except (KeyboardInterrupt, SystemExit) as asked_to:
+        raise Stopped(folder, isinstance(asked_to, SystemExit)) from None
     if stopped in (INTERRUPTED, TERMINATED):
         raise Stopped(folder, stopped == TERMINATED)
     return folder

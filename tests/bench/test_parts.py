@@ -93,6 +93,38 @@ def test_ctrl_c_leaves_a_report_of_what_was_measured(tmp_path: Path, command: st
     assert "Not complete" in (tmp_path / "report" / "report.md").read_text()
 
 
+LOSE_THE_FIRST = """
+import gc, os, signal, sys
+from pathlib import Path
+from narrate.bench.__main__ import main
+
+def lose(phase, _):
+    # What is raised in a callback of the collector is printed and ignored.
+    if Path("report/results.json").exists():
+        gc.callbacks.remove(lose)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+gc.callbacks.append(lose)
+sys.argv = ["bench", "store", "--runs", "2000", "--quick", "--out", "report"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_stop_that_gets_lost_in_the_collector_comes_again(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOSE_THE_FIRST],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Exception ignored" in done.stderr
+    assert done.returncode == 143
+    assert read_results(tmp_path / "report").stopped == "stopped by SIGTERM"
+
+
 def test_a_stop_is_known_to_have_arrived_before_the_report_is_drawn(tmp_path: Path) -> None:
     seen: list[bool] = []
 

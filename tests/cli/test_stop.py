@@ -10,7 +10,7 @@ import pytest
 
 SWALLOW_THE_FIRST = """
 import signal
-from narrate.cli.stop import install, raise_if_asked
+from narrate.stop import install, raise_if_asked
 install()
 try:
     print("ready", flush=True)
@@ -25,7 +25,7 @@ while True:
 
 LOG_AFTER_THE_END = """
 import logging
-from narrate.cli.stop import quiet_the_rest
+from narrate.stop import quiet_the_rest
 
 class ShutDown(logging.Handler):
     def emit(self, record):
