@@ -1,4 +1,4 @@
-"""Sentence ends that a splitter misses: items in one line, a missing space, "I." at the end."""
+"""Ends that a splitter misses: items in a line, no space, "I." or "usw." as the last word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from narrate.text.boundaries import STARTER, after_closers, is_abbreviation
 
-__all__ = ["item_boundaries", "pronoun_boundaries", "unspaced_boundaries"]
+__all__ = ["item_boundaries", "list_end_boundaries", "pronoun_boundaries", "unspaced_boundaries"]
 
 _ITEM = re.compile(
     r"(?:(?<=\s)|\A)(?=\S)(?P<bullet>[•‣⁃◦▪]\s*)?"
@@ -23,6 +23,13 @@ _SAID = frozenset(
 )
 _NEW = re.compile(r"\s+[“‘\"'(«]*[A-Z]")
 _WINDOW = 60
+# German writes nouns large, so only these words show that a list has ended the sentence, too.
+_LIST_END = re.compile(
+    r"\b(?:usw|u\. ?s\. ?w|etc)\.(?=\s+[„»‚›]?(?:Aber|Alle[sn]?|Als|Am|Auch|Auf|Bei|Da|Dabei|Dafür"
+    r"|Daher|Damit|Danach|Dann|Das|Davon|Dazu|Dem|Den|Denn|Der|Deshalb|Die|Diese[mnrs]?|Doch|Dort"
+    r"|Eine?[mnrs]?|Er|Es|Für|Hier|Ich|Ihr|Im|In|Jetzt|Man|Mit|Nach|Nein|Nun|Nur|Ob|Sie|So|Und"
+    r"|Vom|Von|Vor|Warum|Was|Weil|Wenn|Wer|Wie|Wir|Wo|Zum|Zur)\b)"
+)
 
 
 def item_boundaries(text: str) -> Iterator[int]:
@@ -71,6 +78,12 @@ def pronoun_boundaries(text: str) -> Iterator[int]:
         end = after_closers(text, found.end())
         if STARTER.match(text, end) or (word.group() in _SAID and _NEW.match(text, end)):
             yield end
+
+
+def list_end_boundaries(text: str) -> Iterator[int]:
+    """Where a German list that goes on ends a sentence: "Äpfel, Birnen usw. Dann ging er"."""
+    for found in _LIST_END.finditer(text):
+        yield found.end()
 
 
 def _token(text: str, place: int) -> str:

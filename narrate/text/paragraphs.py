@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
+from narrate.core import Skipped
 from narrate.text.traced import Traced, Tracer
 
 __all__ = [
     "Group",
     "Line",
+    "Words",
     "bullet_end",
     "groups_of",
     "is_item",
@@ -34,6 +37,9 @@ _ITEM = re.compile(r"(?:[*•‣◦▪·-]|\(?\d{1,3}[.)])[ \t\u3000]+(?=\S)")
 _MAX_INDENT = 8
 _PROSE_ENDS = ".!?:;”\"’'»)*_"
 _SUSPENDED = re.compile(r"(?:and|or|to|und|oder|bis|et|ou|y|o|e)\b")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_BROKEN = re.compile(r"(?P<begun>[^\W\d_]+)[-‐]$")
+_LONGEST_WORD = 40
 _EAST = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]")
 
 
@@ -143,19 +149,57 @@ def is_item(group: Group, source: str) -> bool:
     return _ITEM.match(source, group.lines[0].start) is not None
 
 
-def joined(group: Group, source: str, line_feeds: int) -> Traced:
-    """The lines as one text: the first `line_feeds` line ends are kept, the others are spaces."""
+class Words:
+    """The words of a text in small letters, looked up when the first is asked for."""
+
+    def __init__(self, text: str) -> None:
+        """Of this text."""
+        self._text = text
+
+    @cached_property
+    def _every(self) -> frozenset[str]:
+        return frozenset(_LETTERS.findall(self._text.lower()))
+
+    def __contains__(self, word: str) -> bool:
+        """Whether the text has it, by itself or as a part of a hyphened one."""
+        return word.lower() in self._every
+
+
+def joined(
+    group: Group, source: str, line_feeds: int, words: Words
+) -> tuple[Traced, list[Skipped]]:
+    """The lines as one text: the first `line_feeds` line ends are kept, the others are spaces.
+
+    A hyphen at a line's end is left out where the text has the word without it.
+    """
     tracer = Tracer(source)
     for number, line in enumerate(group.lines, 1):
-        tracer.copy(line.start, line.end)
         if number == len(group.lines):
+            tracer.copy(line.start, line.end)
             break
         after = group.lines[number]
         if number <= line_feeds:
+            tracer.copy(line.start, line.end)
             tracer.put("\n", line.end)
-        elif _parted(source[line.start : line.end], source[after.start : after.start + 8]):
-            tracer.put(" ", line.end)
-    return tracer.done()
+        elif _is_broken(source, line, after, words):
+            tracer.copy(line.start, line.end - 1)
+            tracer.skip(line.end - 1, line.end, "hyphen at a line's end")
+        else:
+            tracer.copy(line.start, line.end)
+            if _parted(source[line.start : line.end], source[after.start : after.start + 8]):
+                tracer.put(" ", line.end)
+    return tracer.done(), tracer.skipped
+
+
+def _is_broken(source: str, line: Line, after: Line, words: Words) -> bool:
+    """Whether the hyphen at a line's end is there for the line alone."""
+    if source[line.end - 1] not in "-‐":
+        return False
+    begun = _BROKEN.search(source[max(line.start, line.end - _LONGEST_WORD) : line.end])
+    rest = _LETTERS.match(source, after.start, min(after.end, after.start + _LONGEST_WORD))
+    if begun is None or rest is None or not rest[0][0].islower():
+        return False
+    return begun["begun"] + rest[0] in words
 
 
 def bullet_end(group: Group, source: str) -> int:

@@ -23,7 +23,12 @@ from narrate.text.boundaries import (
     is_plain_end,
     rule_boundaries,
 )
-from narrate.text.listed import item_boundaries, pronoun_boundaries, unspaced_boundaries
+from narrate.text.listed import (
+    item_boundaries,
+    list_end_boundaries,
+    pronoun_boundaries,
+    unspaced_boundaries,
+)
 
 __all__ = ["sentences"]
 
@@ -59,6 +64,8 @@ def sentences(text: str, language: str) -> list[tuple[int, int]]:
     more = {*item_boundaries(text), *unspaced_boundaries(text)}
     if language == "en":
         more.update(pronoun_boundaries(text))
+    elif language == "de":
+        more.update(list_end_boundaries(text))
     if more:
         ends = sorted(more.union(ends))
     spans: list[tuple[int, int]] = []

@@ -61,6 +61,25 @@ def test_a_word_hyphenated_at_a_line_end_is_joined_with_its_hyphen(document: Rea
     assert "low-hanging" in blocks(document(text))[0].text
 
 
+def test_a_hyphen_that_a_line_s_end_made_goes_where_the_text_has_the_word(
+    document: Reader,
+) -> None:
+    lines = [
+        "It is a long and winding sentence of which the most import-",
+        "ant word was broken by the person who typed it into his old",
+        "machine, and who wrote it whole later. What is important to",
+        "him is that a well-known and a well-",
+        "known word are read alike, and that nobody is ever to-",
+        "day reminded of it.",
+    ]
+    read = document("\n".join(lines))
+    text = read.chapters[0].blocks[0].text
+    assert "most important word" in text
+    assert "a well-known word" in text
+    assert "to-day" in text
+    assert [skip.reason for skip in read.skipped] == ["hyphen at a line's end"]
+
+
 def test_short_lines_stay_verse_with_a_pause_at_each_line(document: Reader) -> None:
     verse = "  The tide comes in\n  The tide goes out\n  And nobody knows\n  what it is about\n"
     read = document(f"{WRAPPED}\n{verse}\n{WRAPPED}")

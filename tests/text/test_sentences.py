@@ -131,6 +131,7 @@ def test_a_stop_inside_a_name_ends_nothing(text: str) -> None:
         ("ar", "قال: «اذهب.» | ثم ذهب. | السعر 3.14 اليوم."),
         ("he", "מה שלומך? | טוב. | לא!"),
         ("hi", "वह आया। | क्या? | हाँ!"),
+        ("de", "Er aß Äpfel, Birnen usw. | Dann ging er. | Äpfel usw. Birnen auch. | Aus."),
         ("fr", "« Bonjour ! » dit-il. | « Ça va ? » | M. Dupont arriva. | Il partit."),
         ("es", "¿Qué? | ¡Vamos! | El Sr. García llegó."),
         ("ru", "Он пришёл. | Она ушла и т. д. в город. | Всё!"),

@@ -18,6 +18,7 @@ from narrate.core import Document
 from narrate.errors import InputError
 from narrate.text.headings import HeadingKind, heading_of, is_index
 from narrate.text.matter import is_index_entry
+from narrate.text.paragraphs import Words
 from narrate.text.readers import txt
 
 __all__ = ["read"]
@@ -59,7 +60,7 @@ def read(data: bytes, path: Path) -> Document:
             where=str(path),
             remedy="run it through a text recognition program such as OCRmyPDF first",
         )
-    words = set(re.findall(r"[^\W\d_]+", " ".join(line.text for line in kept).lower()))
+    words = Words(" ".join(line.text for line in kept))
     body = "\n\n".join(_joined(lines, words) for lines in _paragraphs(kept))
     heads = "\n".join(line.text for page in pages for line in page if id(line) in removed)
     source = f"{body}\n\n{heads}" if heads else body
@@ -183,7 +184,7 @@ def _starts(before: _Line, line: _Line, left: float, usual: float, width: float)
     return ended and line.left > left + _INDENT and before.left <= left + 1
 
 
-def _joined(lines: Sequence[_Line], words: set[str]) -> str:
+def _joined(lines: Sequence[_Line], words: Words) -> str:
     """The lines as one; a removed hyphen stays as a soft one, which is never spoken."""
     text = lines[0].text
     for line in lines[1:]:
@@ -194,7 +195,7 @@ def _joined(lines: Sequence[_Line], words: set[str]) -> str:
     return _LEFT_BROKEN.sub("-", text)
 
 
-def _mended(found: re.Match[str], words: set[str]) -> str:
+def _mended(found: re.Match[str], words: Words) -> str:
     """A word that a line's end broke: whole where the book has it whole, else hyphenated."""
-    whole = f"{found[1]}{found[2]}".lower() in words
+    whole = found[1] + found[2] in words
     return f"{found[1]}{chr(0xAD) if whole else '-'}{found[2]}"

@@ -17,6 +17,7 @@ from narrate.text.matter import without_matter
 from narrate.text.outline import Entry, chapters_of, opening_title
 from narrate.text.paragraphs import (
     Group,
+    Words,
     bullet_end,
     groups_of,
     is_item,
@@ -79,8 +80,9 @@ def read_text(
     notes_of_text = frozenset(filter(None, (note_label(group.text(source)) for group in groups)))
     every: list[Entry] = []
     skipped: list[Skipped] = []
+    words = Words(source)
     for group, heading, reason in parts:
-        block, dropped = _block(source, group, width, heading, notes_of_text)
+        block, dropped = _block(source, group, width, heading, notes_of_text, words)
         skipped += dropped
         if block is not None:
             every.append(Entry(replace(block, aside=reason) if reason else block, heading))
@@ -100,7 +102,12 @@ def read_text(
 
 
 def _block(
-    source: str, group: Group, width: int, heading: Heading | None, notes: frozenset[str]
+    source: str,
+    group: Group,
+    width: int,
+    heading: Heading | None,
+    notes: frozenset[str],
+    words: Words,
 ) -> tuple[Block | None, list[Skipped]]:
     """A group as the block it is, or nothing where it is a mark and not text."""
     start, end = group.lines[0].start, group.lines[-1].end
@@ -109,8 +116,7 @@ def _block(
         reason = "scene break" if _BREAK.fullmatch(text) else "nothing to pronounce"
         return None, skipped_in(source, start, end, reason)
     kind = _kind(source, group, width, heading)
-    piece = joined(group, source, _line_feeds(source, group, kind, heading))
-    skipped: list[Skipped] = []
+    piece, skipped = joined(group, source, _line_feeds(source, group, kind, heading), words)
     bullet = bullet_end(group, source) if kind is BlockKind.ITEM else start
     if bullet > start:
         skipped += skipped_in(source, start, bullet, "list mark")
