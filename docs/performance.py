@@ -71,7 +71,7 @@ def _of_engine() -> Iterator[list[str]]:
             figures = figures_of(cell)
             if figures and figures.real_time and not cell.failed:
                 model = results.asked["about"]["model"]
-                what = f"{_name(cell)}, {model}, a chapter of {_length(cell)}"
+                what = f"{_name(cell)}, {model}, a chapter, {_length(cell)}"
                 card, batch = str(results.environment["card"]), str(cell.axes["batch"])
                 yield [what, card, batch, _times(figures.real_time), _link(path)]
 
@@ -92,9 +92,7 @@ def _name(cell: Cell) -> str:
 
 def _length(cell: Cell) -> str:
     assert cell.work is not None
-    if cell.work.cut_short:
-        return f"rows of {cell.work.frames // cell.work.rows} frames"
-    return "whole texts"
+    return f"{cell.work.steps} frames a row at most" if cell.work.cut_short else "whole texts"
 
 
 def _of_batches() -> _Table:
@@ -132,6 +130,26 @@ def _engine() -> _Table:
     return ["what", "card", "rows at a time", _TIMES, "figures"], list(_of_engine())
 
 
+def _ladder() -> _Table:
+    """Each rung of the ladder of the published package and the engine, by the report's order."""
+    head = ["rung", "rows", _TIMES, "times as fast", "as", "card", "figures"]
+    rows = []
+    for path, results in _reports("optimizations"):
+        found = [(cell, figures_of(cell)) for cell in results.cells if not cell.failed]
+        rates = {
+            str(cell.axes["rung"]): one.real_time for cell, one in found if one and one.real_time
+        }
+        for cell, _ in found:
+            rung, against = str(cell.axes["rung"]), str(cell.axes["against"])
+            if rung in rates:
+                factor = f"{rates[rung] / rates[against]:.2f}" if against in rates else ""
+                beside = against if factor else ""
+                card = str(results.environment["card"])
+                told = [rung, str(cell.axes["batch"]), _times(rates[rung])]
+                rows.append([*told, factor, beside, card, _link(path)])
+    return head, rows
+
+
 def _commands() -> _Table:
     head = ["document", "command", "s", _TIMES, "MB, all processes", "figures"]
     return head, list(_of_commands())
@@ -140,6 +158,7 @@ def _commands() -> _Table:
 _TABLES: Mapping[str, Callable[[], _Table]] = {
     "engine": _engine,
     "batches": _of_batches,
+    "ladder": _ladder,
     "commands": _commands,
 }
 

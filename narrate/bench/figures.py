@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from narrate.bench.results import Cell
 
-__all__ = ["LEAST_RUNS", "OUTLIER_RULE", "Figures", "figures_of", "outliers"]
+__all__ = ["ENERGY_FROM_S", "LEAST_RUNS", "OUTLIER_RULE", "Figures", "figures_of", "outliers"]
 
+ENERGY_FROM_S = 1.0
+"""A card's counter moves some ten times a second: of shorter runs it says too little."""
 LEAST_RUNS = 2
 """Fewer have no spread, so that nothing can be told apart by them."""
 
@@ -62,7 +64,11 @@ def figures_of(cell: Cell) -> Figures | None:
     times = [run.wall_s for run in cell.counted]
     median_s = statistics.median(times)
     peaks = [run.peak_bytes for run in cell.counted if run.peak_bytes is not None]
-    joules = [run.energy_j for run in cell.counted if run.energy_j is not None]
+    joules = [
+        run.energy_j
+        for run in cell.counted
+        if run.energy_j is not None and run.wall_s >= ENERGY_FROM_S
+    ]
     rate = 1 / median_s if median_s > 0 else 0.0
     return Figures(
         runs=len(times),

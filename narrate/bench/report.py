@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from narrate.bench.figures import OUTLIER_RULE, Figures, figures_of
+from narrate.bench.figures import ENERGY_FROM_S, OUTLIER_RULE, Figures, figures_of
 from narrate.bench.findings import findings
 from narrate.bench.plots import draw
 from narrate.bench.results import Cell, Results, write_file
@@ -237,7 +237,8 @@ def _method(results: Results) -> str:
         "The clock starts and stops when the card has done all it was given. Median, minimum and "
         f"maximum are over all runs; {OUTLIER_RULE}.",
         "Memory is the highest that torch allocated on the card, or the highest resident memory of "
-        "this process where there is no card. Energy is the card's own counter.",
+        "this process where there is no card. Energy is the card's own counter, which moves some "
+        f"ten times a second, so it is left out for runs of less than {ENERGY_FROM_S:g} s.",
     ]
     seen = {cell.work.amount for cell in results.group("batch") if cell.work}
     if results.part == "generate" and seen:
