@@ -4,8 +4,9 @@
 
 Both do the same in a fresh process each, in a warm home, with the preview voice; `library` calls
 the steps of `narrate.studio` one after the other. The processor time is that of the process and
-of those it started, Prefect's server among them; the memory is the peak of the process that
-speaks, without its children. A row names the cores that others kept busy in its worst run.
+of those it started, Prefect's server among them, and as `driver` that of the process alone; the
+memory is the peak of the process that speaks, without its children. A row names the cores that
+others kept busy in its worst run.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ with Store(Settings.from_environment()) as store:
         studio.checked(studio.deliver(store, book.id))
 """
 COMMAND = "from narrate.cli import main; main()"
+AT_EXIT = """
+import atexit, os, resource
+def used():
+    of = resource.getrusage(resource.RUSAGE_SELF)
+    with open(os.environ["DRIVER_USED"], "w") as file:
+        print(of.ru_utime + of.ru_stime, file=file)
+atexit.register(used)
+"""
 
 
 def write_book(path: Path, chunks: int) -> None:
@@ -58,18 +67,20 @@ class Run:
 
     wall_s: float
     cpu_s: float
+    driver_s: float
     peak_mb: float
     others_cores: float
 
 
 def timed(code: str, book: Path, home: Path, cwd: Path) -> Run:
     """Run once."""
-    environment = {**os.environ, "NARRATE_HOME": str(home)}
+    told = cwd / "used"
+    environment = {**os.environ, "NARRATE_HOME": str(home), "DRIVER_USED": str(told)}
     environment.pop("PREFECT_API_URL", None)
     cwd.mkdir(parents=True)
     all_s, started = busy_s(), time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(book)],
+        [sys.executable, "-c", AT_EXIT + code, str(book)],
         env=environment,
         cwd=cwd,
         stdout=subprocess.DEVNULL,
@@ -80,12 +91,14 @@ def timed(code: str, book: Path, home: Path, cwd: Path) -> Run:
         sys.exit(f"a run ended with status {status}")
     wall_s, cpu_s = time.perf_counter() - started, used.ru_utime + used.ru_stime
     others = cores_of_others(busy_s() - all_s, cpu_s, wall_s)
-    return Run(round(wall_s, 2), round(cpu_s, 2), used.ru_maxrss / 1024, others)
+    driver_s = round(float(told.read_text()), 2)
+    return Run(round(wall_s, 2), round(cpu_s, 2), driver_s, used.ru_maxrss / 1024, others)
 
 
 def _compared(runs: dict[str, list[Run]]) -> dict[str, Any]:
     wall_s = {way: statistics.median(run.wall_s for run in some) for way, some in runs.items()}
     cpu_s = {way: statistics.median(run.cpu_s for run in some) for way, some in runs.items()}
+    driver_s = {way: statistics.median(run.driver_s for run in some) for way, some in runs.items()}
     over_s = wall_s["command"] - wall_s["library"]
     return {
         "library_s": [run.wall_s for run in runs["library"]],
@@ -95,6 +108,9 @@ def _compared(runs: dict[str, list[Run]]) -> dict[str, Any]:
         "library_cpu_s": [run.cpu_s for run in runs["library"]],
         "command_cpu_s": [run.cpu_s for run in runs["command"]],
         "overhead_cpu_s": round(cpu_s["command"] - cpu_s["library"], 2),
+        "library_driver_s": [run.driver_s for run in runs["library"]],
+        "command_driver_s": [run.driver_s for run in runs["command"]],
+        "overhead_driver_s": round(driver_s["command"] - driver_s["library"], 2),
         "peak_mb": {way: round(max(run.peak_mb for run in some)) for way, some in runs.items()},
         "cores_busy_with_other_work": max(
             run.others_cores for some in runs.values() for run in some

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import importlib
 import re
 import shutil
@@ -102,8 +103,8 @@ class Stream:
     """What a program is fed through a pipe: the options that describe it, and its bytes.
 
     Beside other inputs ffmpeg reads a pipe in a thread with room for 8 packets, and sleeps 10 ms
-    whenever it finds none: of AAC that made 19 times the time. So `ahead` says how many may wait.
-    Alone it needs no thread, which would cost a third of an encoder's time (docs/log.md).
+    whenever it finds none: of AAC that made 19 times the time. So `ahead` says how many may wait,
+    where there must be a thread: without one, joining AAC takes a third (docs/log.md).
     """
 
     options: tuple[str, ...]
@@ -136,7 +137,8 @@ def convert(
     """
     command = [require(f"writing {out.name}"), *_QUIET, "-y"]
     if stream:
-        queue = ("-thread_queue_size", str(stream.ahead)) if inputs else ()
+        ahead = stream.ahead if _reads_in_threads(command[0]) else 0
+        queue = ("-thread_queue_size", str(ahead)) if inputs else ()
         command += [*stream.options, *queue, "-i", "pipe:0"]
     else:
         command += ["-nostdin"]
@@ -146,6 +148,13 @@ def convert(
         failed, said = _feed([*command, *options, _name(beside)], stream)
         if failed:
             raise _failure(said, out)
+
+
+@functools.cache
+def _reads_in_threads(found: str) -> bool:
+    """Whether this ffmpeg takes a queue of 0 for its own choice of 8, as those from 6 on do."""
+    version = re.match(r"ffmpeg version n?(\d+)\.", _run([found, "-version"]).stdout.decode())
+    return version is None or int(version[1]) > 5
 
 
 def decode(path: Path, rate_hz: int) -> Iterator[NDArray[np.float32]]:
