@@ -34,10 +34,12 @@ class _Table:
     def __init__(self, console: Console) -> None:
         from rich.live import Live
 
-        self.live = Live(console=console, transient=True, refresh_per_second=4)
+        begun = "getting ready: libraries, weights, a voice"
+        self.live = Live(begun, console=console, transient=True, refresh_per_second=4)
         self.cells: dict[str, Cell] = {}
         self.planned = self.done = 0
         self.left_s: float | None = None
+        self.now: Cell | None = None
 
     def __enter__(self) -> Self:
         self.live.start()
@@ -56,6 +58,11 @@ class _Table:
         self.planned = runs
         self.live.update(self._drawn())
 
+    def runs(self, cell: Cell) -> None:
+        """Show what is at work."""
+        self.now = cell
+        self.live.update(self._drawn())
+
     def ran(self, cell: Cell, left_s: float | None) -> None:
         """Show a cell as the latest."""
         self.done += 1
@@ -71,7 +78,9 @@ class _Table:
         from narrate.bench.watchers import said
 
         left = "" if self.left_s is None else f", {duration(self.left_s)} left"
-        table = Table(title=f"{self.done}/{self.planned} runs{left}", title_justify="left")
+        now = "" if self.now is None else f"now {self.now.group}: {self.now.name}"
+        table = Table(title=f"{self.done}/{self.planned} runs{left}", caption=now)
+        table.title_justify = table.caption_justify = "left"
         for name in ("table", "cell", "runs", "median"):
             table.add_column(name)
         for cell in list(self.cells.values())[-_SHOWN:]:
@@ -104,6 +113,10 @@ def _run(kind: type, given: dict[str, Any]) -> None:
         typer.echo(f"what was measured is in {stopped.folder}", err=True)
         tell()
         raise typer.Exit(stopped.exit_code) from None
+    except (KeyboardInterrupt, SystemExit):
+        typer.echo("stopped before anything was measured", err=True)
+        tell()
+        raise
     typer.echo(told(folder), err=True)
     typer.echo(folder)
 

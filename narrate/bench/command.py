@@ -60,6 +60,9 @@ class _Keeper:
         self._cells = {(cell.group, cell.name): cell for cell in cells}
         self._watch.begin(cells, runs)
 
+    def runs(self, cell: Cell) -> None:
+        self._watch.runs(cell)
+
     def ran(self, cell: Cell, left_s: float | None) -> None:
         self._cells[cell.group, cell.name] = cell
         if time.monotonic() - self._kept_at > _KEEP_EVERY_S:

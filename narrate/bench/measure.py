@@ -75,6 +75,9 @@ class Watcher(Protocol):
     def begin(self, cells: Sequence[Cell], runs: int) -> None:
         """All cells that are planned, still empty, and how many runs of them."""
 
+    def runs(self, cell: Cell) -> None:
+        """A cell that is about to run; loading and warming up come before it."""
+
     def ran(self, cell: Cell, left_s: float | None) -> None:
         """A cell with one more run, or one that failed; `left_s` is a guess of what remains."""
 
@@ -171,6 +174,7 @@ class _Loop:
         if not turns:
             return
         self._check_time()
+        self.watch.runs(self.held[id(turns[0][1])])
         try:
             with stage.open() as opened:
                 warm: set[Hashable] = set()
@@ -184,6 +188,7 @@ class _Loop:
                     self._failed(case, error)
 
     def _case(self, number: int, case: Case, opened: Any, warm: set[Hashable], stays: bool) -> None:
+        self.watch.runs(self.held[id(case)])
         # Round 0 is a warm-up itself, unless what it warms is closed after it.
         try:
             if _shape(case) not in warm and (number or not stays):

@@ -31,6 +31,9 @@ class Lines:
         count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         print(f"{count}, {runs} runs", file=self._to, flush=True)
 
+    def runs(self, cell: Cell) -> None:
+        """Say nothing: its line comes when it has run."""
+
     def ran(self, cell: Cell, left_s: float | None) -> None:
         """Say what came in."""
         self._done += 1

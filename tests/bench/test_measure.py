@@ -24,7 +24,11 @@ class Seen:
     def begin(self, cells: Sequence[Cell], runs: int) -> None:
         self.planned = runs
 
+    def runs(self, cell: Cell) -> None:
+        self.now = cell
+
     def ran(self, cell: Cell, left_s: float | None) -> None:
+        assert cell.name == self.now.name
         self.cells.append(cell)
 
 
