@@ -1,78 +1,73 @@
-"""How far a step in bf16 is from one in fp32, and whether the fast kernels are any further.
+"""How far a step in 16 bits is from the published package in fp32, the package's own included.
 
-Teacher-forced logits of the talker and of all fifteen predictor steps at the published size with
-random weights: the engine's kernels by name in bf16, and plain torch in bf16, against plain torch
-in fp32 on the same weights and the same codes.
+    python -m benchmarks.teacher --model FOLDER --rows 1,64 --json FILE
+
+Teacher-forced logits of the talker and of all fifteen predictor steps, on the same weights, prompts
+and codes: the engine by its kernels, frame by frame, and the published package over whole
+sequences, in fp32 (what all are compared with) and in bf16. A folder of the published size with
+random weights: `python -m narrate.bench.weights FOLDER --size 1.7b`.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import platform
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from benchmarks.random_model import random_model
-from narrate.engine.config import ModelConfig
-from narrate.engine.kernels import Feed, HeadNorms, Kernels, Norm, Rotary, Rows, Rules
+from narrate.engine.config import ModelConfig, read_config
+from narrate.engine.kernels import Feed, Kernels, Rows, Rules
 from narrate.engine.model.frame import Computer
-from narrate.engine.model.layers import Layer, Model, Stack
+from narrate.engine.model.layers import Model
+from narrate.engine.model.talker import embed
 from narrate.engine.sampler import SamplingOptions, rules_of
 from narrate.engine.scheduler import Status
 from narrate.engine.state import Intake, State
+from narrate.engine.weights import build_model, checkpoint_tensors
+from narrate.speech.published import load_published, load_weights
 
 POSITIONS, FRAMES, LENGTH = 128, 8, 48
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+# [frames * groups] of [rows, vocab] in fp32: frame by frame, group by group.
+Logits = list[torch.Tensor]
 
 
-def widened(model: Model) -> Model:
-    """The same weights in fp32."""
-
-    def norm(one: Norm) -> Norm:
-        return Norm(one.weight.float(), one.eps)
-
-    def layer(one: Layer) -> Layer:
-        return Layer(
-            norm(one.norm), one.qkv.float(), HeadNorms(norm(one.heads.q), norm(one.heads.k)),
-            one.out.float(), norm(one.mlp_norm), one.gate_up.float(), one.down.float(),
-        )  # fmt: skip
-
-    def stack(one: Stack) -> Stack:
-        rotary = Rotary(one.rotary.cos, one.rotary.sin)
-        return Stack(one.config, tuple(map(layer, one.layers)), norm(one.norm), rotary)
-
-    old = model.predictor
-    project = (old.project[0].float(), old.project[1].float()) if old.project else None
-    predictor = replace(
-        old, stack=stack(old.stack), project=project, inputs=old.inputs.float(),
-        heads=tuple(head.float() for head in old.heads),
-    )  # fmt: skip
-    return replace(
-        model, text=model.text.float(), codes=model.codes.float(), talker=stack(model.talker),
-        head=model.head.float(), predictor=predictor,
-    )  # fmt: skip
+def loaded(folder: Path, config: ModelConfig, dtype: torch.dtype) -> Model:
+    """The engine's model of a checkpoint."""
+    with checkpoint_tensors(folder, config, DEVICE) as take:
+        return build_model(config, take, DEVICE, dtype, POSITIONS)
 
 
-def forced(config: ModelConfig, rows: int) -> torch.Tensor:
-    """Codes [frames, rows, groups] that every run is made to say."""
-    generator = torch.Generator().manual_seed(3)
-    codes = torch.randint(
-        0, config.predictor.vocab, (FRAMES, rows, config.groups), generator=generator
-    )
-    return codes.cuda()
+def script(config: ModelConfig, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What all are told: prompts [rows, length, 1 + groups] and codes [frames, rows, groups]."""
+    random = torch.Generator().manual_seed(3)
+    vocab = config.predictor.vocab
+    prompts = torch.randint(0, vocab, (rows, LENGTH, 1 + config.groups), generator=random)
+    prompts[..., 0] = torch.randint(0, config.text_vocab, (rows, LENGTH), generator=random)
+    codes = torch.randint(0, vocab, (FRAMES, rows, config.groups), generator=random)
+    offsets = torch.tensor([config.code_offset(group) for group in range(config.groups)])
+    prompts[..., 1:] += offsets
+    return prompts.int().to(DEVICE), codes.to(DEVICE)
 
 
-def logits(model: Model, name: str, rows: int) -> list[torch.Tensor]:
-    """The logits of every step, [rows, vocab] fp32, in order."""
-    kernels = Kernels.choose(torch.device("cuda"), name)
-    script, seen = forced(model.config, rows), []
-    steps = iter(range(FRAMES * model.config.groups))
+def by_engine(model: Model, name: str, prompts: torch.Tensor, codes: torch.Tensor) -> Logits:
+    """The engine's logits: the prompts come, then frame after frame with the codes given."""
+    config, rows = model.config, len(prompts)
+    seen: Logits = []
+    steps = iter(range(FRAMES * config.groups))
 
     def force(found: torch.Tensor, group: int, rules: Rules, held: Rows, feed: Feed) -> None:
-        frame, expected = divmod(next(steps), model.config.groups)
+        frame, expected = divmod(next(steps), config.groups)
         assert expected == group
-        seen.append(found.float())
-        code = script[frame, :, group]
+        seen.append(found.float().clone())
+        code = codes[frame, :, group]
         if feed.step is not None and feed.x is not None:
             feed.x.copy_(feed.step[code])
         if group == 0:
@@ -80,15 +75,11 @@ def logits(model: Model, name: str, rows: int) -> list[torch.Tensor]:
         feed.total.add_(feed.embedding[code])
         held.codes[:, group] = code
 
-    first, others = rules_of(model.config, SamplingOptions())
-    computer = Computer(model, replace(kernels, sample=force), first, others)
-    dtype = model.codes.dtype
-    state = State(model.config, rows, POSITIONS, model.codes.device, dtype)
-    intake = Intake(model.config, rows, LENGTH, POSITIONS, model.codes.device)
-    generator = torch.Generator().manual_seed(5)
-    prompt = intake.prompt_rows()
-    prompt.copy_(torch.randint(0, model.config.text_vocab, prompt.shape, generator=generator))
-    prompt[..., 1:].remainder_(model.config.predictor.vocab)
+    kernels = replace(Kernels.choose(DEVICE, name), sample=force)
+    computer = Computer(model, kernels, *rules_of(config, SamplingOptions()))
+    state = State(config, rows, POSITIONS, DEVICE, model.codes.dtype)
+    intake = Intake(config, rows, LENGTH, POSITIONS, DEVICE)
+    intake.prompt_rows().copy_(prompts)
     intake.numbers[:, 0] = torch.arange(rows)
     intake.numbers[:, 1], intake.numbers[:, 2] = LENGTH, 1 << 20
     computer.arrive(state, intake)
@@ -98,31 +89,103 @@ def logits(model: Model, name: str, rows: int) -> list[torch.Tensor]:
     return seen
 
 
+def by_package(talker: Any, model: Model, prompts: torch.Tensor, codes: torch.Tensor) -> Logits:
+    """The published package's logits over whole sequences; `model` embeds what it is told."""
+    config, rows = model.config, len(prompts)
+    offsets = torch.tensor(
+        [config.code_offset(group) for group in range(config.groups)], device=DEVICE
+    )
+    said = torch.zeros(rows, FRAMES, 1 + config.groups, dtype=torch.int32, device=DEVICE)
+    said[..., 1:] = codes.transpose(0, 1) + offsets  # text row 0, as in an empty `State.trailing`
+    x = embed(model, torch.cat([prompts, said[:, :-1]], 1))
+    states = talker.model(inputs_embeds=x).last_hidden_state[:, LENGTH - 1 :]
+    seen: Logits = []
+    for frame in range(FRAMES):
+        state = states[:, frame]
+        seen.append(talker.codec_head(state).float())
+        others = talker.forward_sub_talker_finetune(codes[frame], state)[0]
+        seen += [one.float() for one in others.transpose(0, 1)]
+    return seen
+
+
+def published(folder: Path, dtype: torch.dtype) -> Any:
+    """The published package's talker, in torch's own attention."""
+    where = {"device_map": str(DEVICE)} if DEVICE.type == "cuda" else {}
+    whole = load_weights(
+        load_published().Qwen3TTSModel.from_pretrained,
+        folder,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        **where,
+    )
+    return whole.model.talker
+
+
+def apart(got: Logits, wanted: Logits, groups: int) -> dict[str, float]:
+    """Cosine, largest and relative distance, of the talker's logits and of the predictor's."""
+    row: dict[str, float] = {}
+    for part, is_talker in (("talker", True), ("predictor", False)):
+        chosen = [n for n in range(len(wanted)) if (n % groups == 0) is is_talker]
+        a = torch.cat([got[n].flatten() for n in chosen]).double()
+        b = torch.cat([wanted[n].flatten() for n in chosen]).double()
+        row[f"{part}_cosine"] = round(float(torch.nn.functional.cosine_similarity(a, b, 0)), 8)
+        row[f"{part}_max_abs"] = round(float((a - b).abs().max()), 6)
+        row[f"{part}_relative"] = round(float((a - b).norm() / b.norm()), 7)
+    return row
+
+
+def compared(folder: Path, counts: list[int], kernels: list[str]) -> Iterator[dict[str, object]]:
+    """One row a number of rows and a way of computing."""
+    config = read_config(folder)
+    told = {rows: script(config, rows) for rows in counts}
+    wanted: dict[int, Logits] = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        name = str(dtype).removeprefix("torch.")
+        model, talker = loaded(folder, config, dtype), published(folder, dtype)
+        for rows, (prompts, codes) in told.items():
+            found = {"published package": by_package(talker, model, prompts, codes)}
+            wanted.setdefault(rows, found["published package"])
+            for way in kernels if dtype is torch.bfloat16 else ["torch"]:
+                found[f"engine, {way}"] = by_engine(model, way, prompts, codes)
+            for way, got in found.items():
+                if got is not wanted[rows]:
+                    distances = apart(got, wanted[rows], config.groups)
+                    yield {"rows": rows, "way": way, "dtype": name, **distances}
+        del model, talker
+        gc.collect()
+        if DEVICE.type == "cuda":
+            torch.cuda.empty_cache()
+
+
 def main() -> None:
-    """Print one JSON line a way of computing."""
+    """Print one JSON line a way of computing, and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="1.7b")
+    parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--rows", default="1,64")
+    parser.add_argument("--kernels", default="torch,library" if DEVICE.type == "cuda" else "torch")
+    parser.add_argument("--commit", default="")
+    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    torch.set_grad_enabled(False)
     torch.backends.cuda.matmul.allow_tf32 = False
-    model = random_model(args.size, POSITIONS, torch.device("cuda"), torch.bfloat16)
-    wide = widened(model)
-    for rows in map(int, args.rows.split(",")):
-        wanted = logits(wide, "torch", rows)
-        for name in ("torch", "library", "triton"):
-            got = logits(model, name, rows)
-            row: dict[str, object] = {"rows": rows, "kernels": name, "dtype": "bfloat16"}
-            for part, every in (("talker", slice(0, None, 16)), ("predictor", None)):
-                pairs = list(zip(got, wanted, strict=True))
-                chosen = pairs[every] if every else [p for i, p in enumerate(pairs) if i % 16]
-                a = torch.cat([one.flatten() for one, _ in chosen])
-                b = torch.cat([one.flatten() for _, one in chosen])
-                cosine = torch.nn.functional.cosine_similarity(a, b, 0)
-                row[f"{part}_cosine"] = round(float(cosine), 7)
-                row[f"{part}_max_abs"] = round(float((a - b).abs().max()), 4)
-                row[f"{part}_relative"] = round(float((a - b).norm() / b.norm()), 5)
-            print(json.dumps(row), flush=True)
+    counts = [int(rows) for rows in args.rows.split(",")]
+    lines: list[dict[str, object]] = []
+    with torch.inference_mode():
+        for line in compared(args.model, counts, args.kernels.split(",")):
+            print(json.dumps(line), flush=True)
+            lines.append(line)
+    if args.json:
+        about = {
+            "card": torch.cuda.get_device_name() if DEVICE.type == "cuda" else platform.processor(),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "command": f"python -m benchmarks.teacher --rows {args.rows} --kernels {args.kernels}",
+            "commit": args.commit,
+        }
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(
+            json.dumps({**about, "against": "published package, fp32", "rows": lines}, indent=2)
+            + "\n"
+        )
 
 
 if __name__ == "__main__":
