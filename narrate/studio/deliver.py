@@ -25,6 +25,7 @@ from narrate.studio.companions import (
 from narrate.studio.covers import given_cover
 from narrate.studio.editions import editions, is_made, make, make_all, stale_editions
 from narrate.studio.identity import speech_digest
+from narrate.studio.memory import give_memory_back
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.report import write_report
 from narrate.studio.stitch import CHAPTER, finished_chapters, master_of
@@ -100,6 +101,7 @@ def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) 
     titles = store.chapter_titles(book_id)
     chapters = finished_chapters(store, book_id)
     _remove_stale(store, book, chapters)
+    give_memory_back()
     forms = _formats(book)
     if "wav" in forms and len(chapters) == len(titles):
         inputs = _book_inputs(chapters)
