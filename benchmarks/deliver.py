@@ -163,7 +163,7 @@ def main() -> None:
             "ffmpeg": encoder(),
             "chapters": len(manifest["chapters"]),
             "audio_s": round(audio_s, 1),
-            "rows": rows,
+            "rows": [{"part": name} | row for name, row in rows.items()],
         }
         options.json.write_text(json.dumps(facts, indent=1) + "\n")
 

@@ -155,11 +155,39 @@ def _commands() -> _Table:
     return head, list(_of_commands())
 
 
+def _deliver() -> _Table:
+    name = "deliver.json"
+    held, rows = _rows(name)
+    cores, audio_s = int(held["cores"]), float(held["audio_s"])
+    head = ["what", "s", "s of processors", "cores of others", f"{_TIMES} on {cores} such cores"]
+    told = {
+        "whole": "takes to 61 MP3 files and an M4B",
+        "stitch": "of it: stitched and mastered",
+        "mp3": "of it: MP3",
+        "m4b": "of it: M4B",
+        "check": "the check of all files",
+    }
+    lines = [
+        [
+            told[row["part"]],
+            f"{row['seconds']:.0f}",
+            f"{row['processor_s']:.0f}",
+            f"{row['cores_busy_with_other_work']:.2g}",
+            _times(cores * audio_s / row["processor_s"]),
+            f"{row['peak_mb']:.0f}",
+            _link(FIGURES / name),
+        ]
+        for row in sorted(rows, key=lambda row: list(told).index(row["part"]))
+    ]
+    return [*head, "MB, all processes", "figures"], lines
+
+
 _TABLES: Mapping[str, Callable[[], _Table]] = {
     "engine": _engine,
     "batches": _of_batches,
     "ladder": _ladder,
     "commands": _commands,
+    "deliver": _deliver,
 }
 
 

@@ -40,7 +40,7 @@ def narrate(environment: dict[str, str], tmp_path: Path) -> Narrate:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
 
