@@ -156,10 +156,7 @@ def _commands() -> _Table:
 
 
 def _deliver() -> _Table:
-    name = "deliver.json"
-    held, rows = _rows(name)
-    cores, audio_s = int(held["cores"]), float(held["audio_s"])
-    head = ["what", "s", "s of processors", "cores of others", f"{_TIMES} on {cores} such cores"]
+    head = ["what", "s", "s of processors", "cores of others", _TIMES]
     told = {
         "whole": "takes to 61 MP3 files and an M4B",
         "stitch": "of it: stitched and mastered",
@@ -167,17 +164,24 @@ def _deliver() -> _Table:
         "m4b": "of it: M4B",
         "check": "the check of all files",
     }
+    whole, parts = "deliver.json", "deliver-parts.json"
+    found = {
+        part: (name, row)
+        for name in (parts, whole)
+        for row in _rows(name)[1]
+        if (part := str(row["part"])) in told
+    }
     lines = [
         [
-            told[row["part"]],
+            told[part],
             f"{row['seconds']:.0f}",
             f"{row['processor_s']:.0f}",
             f"{row['cores_busy_with_other_work']:.2g}",
-            _times(cores * audio_s / row["processor_s"]),
+            _times(row["times_real_time"]),
             f"{row['peak_mb']:.0f}",
             _link(FIGURES / name),
         ]
-        for row in sorted(rows, key=lambda row: list(told).index(row["part"]))
+        for part, (name, row) in sorted(found.items(), key=lambda one: list(told).index(one[0]))
     ]
     return [*head, "MB, all processes", "figures"], lines
 

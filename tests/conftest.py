@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -33,6 +34,11 @@ settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_WORDS = "The old clock in the hall struck seven, and nobody in the house stirred."
+
+
+def pytest_sessionstart() -> None:
+    """Let SIGTERM end the tests as Ctrl-C does: the servers that they started are stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
