@@ -70,7 +70,7 @@ format: dev ## let ruff format and sort, and write the tables of docs/structure.
 	@$(BIN)/python docs/performance.py
 
 bench: dev ## time the commands from outside; BOOK=path for another document
-	@$(BIN)/python docs/benchmarks/commands.py $(BOOK)
+	@$(BIN)/python -m benchmarks.commands $(BOOK)
 
 bench-engine: ## time engine and published package side by side on the card; ARGS="--random-weights 0.6b"
 	@$(PYTHON) -m narrate.bench generate --backends official:sdpa,qwen --batch 1,32,128 --groups batch,chapter --minutes 9 --out $(SIDE_BY_SIDE) $(ARGS)

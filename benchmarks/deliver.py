@@ -22,8 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from benchmarks.family import peak_bytes
 from benchmarks.others import busy_s, cores_of_others
 from narrate import studio
 from narrate.audio import ffmpeg
@@ -80,33 +79,14 @@ def encoder() -> str:
     return said.stdout.decode().partition("\n")[0]
 
 
-def memory_mb(process: psutil.Process) -> float:
-    """Add up a process and all its children now; pages that they share count once."""
-    total = 0
-    try:
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0.0
-    for member in family:
-        try:
-            used = member.memory_full_info()
-        except psutil.Error:
-            continue
-        total += getattr(used, "pss", used.uss)
-    return total / 2**20
-
-
 def measured(what: str, book_id: str, home: Path) -> dict[str, Any]:
     """Do one part in a process of its own."""
     environment = {**os.environ, "NARRATE_HOME": str(home)}
-    all_s, started, peak_mb = busy_s(), time.perf_counter(), 0.0
+    all_s, started = busy_s(), time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         words = [sys.executable, "-c", WORK, what, book_id]
         with subprocess.Popen(words, env=environment, stdout=said) as child:
-            watched = psutil.Process(child.pid)
-            while child.poll() is None:
-                peak_mb = max(peak_mb, memory_mb(watched))
-                time.sleep(SAMPLE_EVERY_S)
+            peak_mb = peak_bytes(child, SAMPLE_EVERY_S) / 2**20
         wall_s = time.perf_counter() - started
         if child.returncode:
             sys.exit(f"{what} ended with status {child.returncode}")

@@ -23,14 +23,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import psutil
 import soundfile
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.family import peak_bytes
+
 SAMPLE_EVERY_S = 0.05
 COMMAND = Path(sys.executable).with_name("narrate")
-TUTORIAL = Path(__file__).resolve().parents[2] / "data" / "tokenization-tutorial.md"
+TUTORIAL = Path(__file__).resolve().parents[1] / "data" / "tokenization-tutorial.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +43,6 @@ class Measured:
     stdout: str
 
 
-def memory_bytes(process: psutil.Process) -> int:
-    """Add up the memory of a process and of all its children, now."""
-    total = 0
-    try:
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    for member in family:
-        try:
-            used = member.memory_full_info()
-        except psutil.Error:
-            continue
-        total += getattr(used, "pss", used.uss)
-    return total
-
-
 def measure(words: list[str], home: Path, cwd: Path) -> Measured:
     """Run the command once and watch it; a failure ends the benchmark with its own words."""
     environment = os.environ | {"NARRATE_HOME": str(home)}
@@ -67,18 +52,13 @@ def measure(words: list[str], home: Path, cwd: Path) -> Measured:
         with subprocess.Popen(
             [str(COMMAND), *words], cwd=cwd, env=environment, stdout=out, stderr=err
         ) as child:
-            process, peak, ended = psutil.Process(child.pid), 0, None
-            while ended is None:
-                peak = max(peak, memory_bytes(process))
-                try:
-                    ended = child.wait(SAMPLE_EVERY_S)
-                except subprocess.TimeoutExpired:
-                    continue
+            peak = peak_bytes(child, SAMPLE_EVERY_S)
         wall_s = time.monotonic() - started
         out.seek(0)
         err.seek(0)
-        if ended:
-            sys.exit(f"narrate {' '.join(words)} ended with {ended}: {err.read()}")
+        if child.returncode:
+            ended = f"ended with {child.returncode}: {err.read()}"
+            sys.exit(f"narrate {' '.join(words)} {ended}")
         return Measured(wall_s, peak, out.read())
 
 
@@ -142,7 +122,7 @@ def main() -> None:
 
 def machine(book: Path) -> dict[str, object]:
     """Return what a figure has to name: machine, versions, command, commit."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[1]
     asked = ["git", "-C", str(root), "describe", "--always", "--dirty"]
     git = subprocess.run(asked, capture_output=True, text=True, check=False)
     versions = ("narrate", "prefect", "numpy", "soundfile", "espeakng-loader")
@@ -150,7 +130,7 @@ def machine(book: Path) -> dict[str, object]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in versions},
-        "command": f"python docs/benchmarks/commands.py {book.name}",
+        "command": f"python -m benchmarks.commands {book.name}",
         "commit": git.stdout.strip(),
     }
 
