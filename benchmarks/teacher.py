@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from narrate.bench.machine import environment as facts_of_this_machine
 from narrate.engine.config import ModelConfig, read_config
 from narrate.engine.kernels import Feed, Kernels, Rows, Rules
 from narrate.engine.model.frame import Computer
@@ -45,6 +46,11 @@ def loaded(folder: Path, config: ModelConfig, dtype: torch.dtype) -> Model:
         return build_model(config, take, DEVICE, dtype, POSITIONS)
 
 
+def offsets(config: ModelConfig) -> torch.Tensor:
+    """Where each group's codes begin in the table of all codes [groups]."""
+    return torch.tensor([config.code_offset(group) for group in range(config.groups)])
+
+
 def script(config: ModelConfig, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
     """What all are told: prompts [rows, length, 1 + groups] and codes [frames, rows, groups]."""
     random = torch.Generator().manual_seed(3)
@@ -52,8 +58,7 @@ def script(config: ModelConfig, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
     prompts = torch.randint(0, vocab, (rows, LENGTH, 1 + config.groups), generator=random)
     prompts[..., 0] = torch.randint(0, config.text_vocab, (rows, LENGTH), generator=random)
     codes = torch.randint(0, vocab, (FRAMES, rows, config.groups), generator=random)
-    offsets = torch.tensor([config.code_offset(group) for group in range(config.groups)])
-    prompts[..., 1:] += offsets
+    prompts[..., 1:] += offsets(config)
     return prompts.int().to(DEVICE), codes.to(DEVICE)
 
 
@@ -92,11 +97,10 @@ def by_engine(model: Model, name: str, prompts: torch.Tensor, codes: torch.Tenso
 def by_package(talker: Any, model: Model, prompts: torch.Tensor, codes: torch.Tensor) -> Logits:
     """The published package's logits over whole sequences; `model` embeds what it is told."""
     config, rows = model.config, len(prompts)
-    offsets = torch.tensor(
-        [config.code_offset(group) for group in range(config.groups)], device=DEVICE
-    )
     said = torch.zeros(rows, FRAMES, 1 + config.groups, dtype=torch.int32, device=DEVICE)
-    said[..., 1:] = codes.transpose(0, 1) + offsets  # text row 0, as in an empty `State.trailing`
+    said[..., 1:] = codes.transpose(0, 1) + offsets(config).to(
+        DEVICE
+    )  # text row 0, as in an empty `State.trailing`
     x = embed(model, torch.cat([prompts, said[:, :-1]], 1))
     states = talker.model(inputs_embeds=x).last_hidden_state[:, LENGTH - 1 :]
     seen: Logits = []
@@ -174,18 +178,14 @@ def main() -> None:
             print(json.dumps(line), flush=True)
             lines.append(line)
     if args.json:
-        about = {
-            "card": torch.cuda.get_device_name() if DEVICE.type == "cuda" else platform.processor(),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "command": f"python -m benchmarks.teacher --rows {args.rows} --kernels {args.kernels}",
-            "commit": args.commit,
+        facts = {
+            **facts_of_this_machine(args.commit or None),
+            "command": " ".join(["python -m benchmarks.teacher", *sys.argv[1:]]),
+            "against": "published package, fp32",
+            "rows": lines,
         }
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(
-            json.dumps({**about, "against": "published package, fp32", "rows": lines}, indent=2)
-            + "\n"
-        )
+        args.json.write_text(json.dumps(facts, indent=2) + "\n")
 
 
 if __name__ == "__main__":
