@@ -24,7 +24,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrate.audio.wav import output_error
+from narrate.audio.wav import format_chunk, output_error
 from narrate.audio.whole import appearing
 from narrate.errors import NarrateError, OutputError
 
@@ -114,9 +114,7 @@ class Stream:
 
 def pcm(blocks: Iterable[NDArray[Any]], rate_hz: int, dtype: str = "<i2") -> Stream:
     """Feed mono samples, int16 or, as `<f4`, float32, as a WAV that tells no length."""
-    code, width = _WAV_FORMATS[dtype]
-    form = struct.pack("<HHIIHH", code, 1, rate_hz, rate_hz * width, width, 8 * width)
-    head = struct.pack("<4sI8sI", b"RIFF", 0, b"WAVEfmt ", len(form)) + form
+    head = struct.pack("<4sI4s", b"RIFF", 0, b"WAVE") + format_chunk(rate_hz, *_WAV_FORMATS[dtype])
     head += struct.pack("<4sI", b"data", 0)  # 0 is read to the end, whatever the length
     samples = (np.ascontiguousarray(block, dtype=dtype).data for block in blocks)
     return Stream(_WAV_PACKETS, chain([head], samples), ahead=16)  # 1 MB
@@ -137,9 +135,11 @@ def convert(
     """
     command = [require(f"writing {out.name}"), *_QUIET, "-y"]
     if stream:
-        ahead = stream.ahead if _reads_in_threads(command[0]) else 0
-        queue = ("-thread_queue_size", str(ahead)) if inputs else ()
-        command += [*stream.options, *queue, "-i", "pipe:0"]
+        command += stream.options
+        if inputs:
+            ahead = stream.ahead if _reads_in_threads(command[0]) else 0
+            command += ["-thread_queue_size", str(ahead)]
+        command += ["-i", "pipe:0"]
     else:
         command += ["-nostdin"]
     for path in inputs:

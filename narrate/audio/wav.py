@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from narrate.errors import NarrateError, OutputError, StorageError
 from narrate.files import sync_folder
 
-__all__ = ["RIFF_LIMIT_BYTES", "WavWriter", "output_error", "wav_bytes"]
+__all__ = ["RIFF_LIMIT_BYTES", "WavWriter", "format_chunk", "output_error", "wav_bytes"]
 
 RIFF_LIMIT_BYTES = 2**32 - 1  # a RIFF file counts its bytes in 32 bits
 
@@ -40,6 +40,12 @@ def wav_bytes(seconds: float, rate_hz: int = 44_100) -> int:
     return _HEADER_BYTES + _BYTES_PER_SAMPLE * round(seconds * rate_hz)
 
 
+def format_chunk(rate_hz: int, kind: int = _PCM, width: int = _BYTES_PER_SAMPLE) -> bytes:
+    """The chunk of a WAV that says what its mono samples are, of `width` bytes each."""
+    numbers = _FMT.pack(kind, 1, rate_hz, rate_hz * width, width, 8 * width)
+    return struct.pack("<4sI", b"fmt ", _FMT.size) + numbers
+
+
 def _header(samples: int, rate_hz: int, limit_bytes: int) -> bytes:
     data = samples * _BYTES_PER_SAMPLE
     riff = _HEADER_BYTES - 8 + data
@@ -51,8 +57,7 @@ def _header(samples: int, rate_hz: int, limit_bytes: int) -> bytes:
             struct.pack("<4sI4s", kind, size, b"WAVE"),
             struct.pack("<4sI", b"ds64" if large else b"JUNK", _DS64.size),
             _DS64.pack(riff, data, samples, 0) if large else bytes(_DS64.size),
-            struct.pack("<4sI", b"fmt ", _FMT.size),
-            _FMT.pack(_PCM, 1, rate_hz, rate_hz * _BYTES_PER_SAMPLE, _BYTES_PER_SAMPLE, 16),
+            format_chunk(rate_hz),
             struct.pack("<4sI", b"data", unknown if large else data),
         )
     )
