@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from narrate.bench.figures import LEAST_RUNS, Figures, figures_of
+from narrate.bench.figures import Figures, figures_of, too_few_runs
 from narrate.bench.results import Cell, Results
 from narrate.bench.tables import table
 from narrate.bench.watchers import seconds
@@ -74,7 +74,7 @@ def _sides(figures: Figures | None) -> list[str]:
 def _verdict(a: Cell, b: Cell, before: Figures, after: Figures) -> str:
     if a.work and b.work and a.work.amount != b.work.amount:
         return "unequal work"
-    if min(before.runs, after.runs) < LEAST_RUNS:
+    if too_few_runs(before, after):
         return "one run says little"
     if after.max_s < before.min_s:
         return "B is faster"

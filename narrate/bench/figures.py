@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from narrate.bench.results import Cell
 
-__all__ = ["ENERGY_FROM_S", "LEAST_RUNS", "OUTLIER_RULE", "Figures", "figures_of", "outliers"]
+__all__ = ["ENERGY_FROM_S", "OUTLIER_RULE", "Figures", "figures_of", "outliers", "too_few_runs"]
 
 ENERGY_FROM_S = 1.0
 """A card's counter moves some ten times a second: of shorter runs it says too little."""
-LEAST_RUNS = 2
+_LEAST_RUNS = 2
 """Fewer have no spread, so that nothing can be told apart by them."""
 
 _MADS, _LEAST_SHARE = 3.0, 0.05
@@ -54,6 +54,11 @@ def outliers(times: Sequence[float]) -> list[int]:
     deviation = statistics.median(abs(one - middle) for one in times) * _SIGMAS_PER_MAD
     far = max(_MADS * deviation, _LEAST_SHARE * middle)
     return [place for place, one in enumerate(times) if abs(one - middle) > far]
+
+
+def too_few_runs(one: Figures, other: Figures) -> bool:
+    """Whether one of the two has too few runs to tell them apart."""
+    return min(one.runs, other.runs) < _LEAST_RUNS
 
 
 def figures_of(cell: Cell) -> Figures | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from narrate.bench.figures import LEAST_RUNS, Figures, figures_of
+from narrate.bench.figures import Figures, figures_of, too_few_runs
 from narrate.bench.machine import BUSY_SHARE
 from narrate.bench.results import Axis, Cell, Results
 from narrate.bench.watchers import seconds
@@ -73,7 +73,7 @@ def _against(groups: _Groups, what: str, by: str = "backend") -> Iterator[str]:
         (best, first), (other, second) = ranked[:2]
         where = what.format(*axes)
         ratio = second.median_s / first.median_s
-        if first.runs < LEAST_RUNS or second.runs < LEAST_RUNS:
+        if too_few_runs(first, second):
             yield (
                 f"{where}: {best.axes[by]} took {first.median_s / second.median_s:.2f} times as "
                 f"long as {other.axes[by]}, in one run, which says little."
@@ -180,11 +180,10 @@ def _pair(groups: _Groups, one: str, other: str, what: str, unit: str) -> Iterat
         if one not in found or other not in found:
             continue
         best, rest = (one, other) if found[one].median_s <= found[other].median_s else (other, one)
-        runs = min(found[one].runs, found[other].runs)
-        if runs >= LEAST_RUNS and found[best].max_s < found[rest].min_s:
-            ahead[best].append(found[rest].median_s / found[best].median_s)
-        else:
+        if too_few_runs(found[one], found[other]) or found[best].max_s >= found[rest].min_s:
             close += 1
+        else:
+            ahead[best].append(found[rest].median_s / found[best].median_s)
     count = close + sum(map(len, ahead.values()))
     if not count:
         return
@@ -207,9 +206,8 @@ def _optimizations(results: Results) -> Iterator[str]:
         _, before = rungs.get(against, ("", None))
         if before is not None and before.real_time and after.real_time:
             factor = after.real_time / before.real_time
-            few = before.runs < LEAST_RUNS or after.runs < LEAST_RUNS
             apart = "" if _apart(before, after) else "; within the spread of its runs"
-            apart = "; one run says little" if few else apart
+            apart = "; one run says little" if too_few_runs(before, after) else apart
             yield f"{rung}: {factor:.2f} times as fast as {against}{apart}."
     if len(rungs) > 1:
         (first, (_, slow)), *_, (last, (_, fast)) = rungs.items()
