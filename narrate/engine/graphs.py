@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from narrate.engine.hurry import rehearse
+
 __all__ = ["Replay"]
 
 _WARM_RUNS = 2
@@ -20,9 +22,10 @@ class Replay:
     """A function of static buffers. All graphs of a runner share one memory pool."""
 
     def __init__(self, compute: Callable[[], None], recorded: bool, pool: Any = None) -> None:
-        """Record after two runs that compile kernels and let libraries allocate their space.
+        """Record after two runs in which libraries allocate their space, and a rehearsal of them.
 
-        NOTE: those runs compute for real; whoever records restores the buffers afterwards.
+        NOTE: those runs compute for real, and the rehearsal leaves garbage where they write;
+        whoever records restores the buffers afterwards.
         """
         self._compute = compute
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -31,6 +34,7 @@ class Replay:
             side = torch.cuda.Stream() if current == torch.cuda.default_stream() else current
             side.wait_stream(current)
             with torch.cuda.stream(side):
+                rehearse(compute)
                 for _ in range(_WARM_RUNS):
                     compute()
             current.wait_stream(side)

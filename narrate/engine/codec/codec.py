@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from narrate.engine.codec.transformer import Places, latents
 from narrate.engine.codec.wave import PLAIN, Waves, sound
 from narrate.engine.codec.weights import load_codec
 from narrate.engine.graphs import Replay
+from narrate.engine.hurry import rehearse
 from narrate.engine.kernels import Kernels
 
 __all__ = ["Codec", "Samples"]
@@ -90,7 +92,11 @@ class Codec:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         with self._own_stream(), torch.inference_mode():
             silence = self._latents[: self._frames_to_hear]
-            sound(self._weights, self._waves, silence, self._live[: len(silence)], self._remember)
+            live = self._live[: len(silence)]
+            hear = partial(sound, self._weights, self._waves, silence, live, self._remember)
+            if self._stream is not None:
+                rehearse(hear)
+            hear()
             self._run = Replay(self._compute_latents, graphs and device.type == "cuda")
             self._decode = Replay(self._compute_samples, graphs and device.type == "cuda")
         self._open = Pass()
