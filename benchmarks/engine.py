@@ -117,14 +117,14 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
     folder = Path(tempfile.mkdtemp())
     random_folder(folder, args.size)
     started = time.time()
-    model = random_model(args.size, args.positions, device, torch.bfloat16)
+    model = random_model(args.size, args.positions, device, torch.bfloat16, args.weights)
     torch.cuda.synchronize()
     model_s = time.time() - started
     rows: list[dict[str, object]] = []
     for batch in map(int, args.batches.split(",")):
         options = EngineOptions(
             batch_size=batch, max_context=args.positions, newcomers=args.newcomers,
-            kernels=args.kernels, retries=0,
+            kernels=args.kernels, weights=args.weights, retries=0,
         )  # fmt: skip
         started = time.time()
         frames = args.codec_frames or (4096 if batch >= 128 else 1024)
@@ -135,6 +135,7 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
         start_s = time.time() - started + model_s
         count = min(args.chunks, max(24, batch * 15))
         row: dict[str, object] = {"size": args.size, "batch": batch, "kernels": args.kernels}
+        row["weights"] = engine.in_use["weights"]
         row |= {"start_s": round(start_s, 1), "codec_start_s": round(codec_s, 1)}
         row |= speak(engine, chunks(count))
         row |= parts_of_a_tick(engine, model)
@@ -167,6 +168,7 @@ def main() -> None:
     parser.add_argument("--size", default="1.7b", choices=["1.7b", "0.6b"])
     parser.add_argument("--batches", default="1,32,256,512")
     parser.add_argument("--kernels", default="auto")
+    parser.add_argument("--weights", choices=["int8", "fp8"])
     parser.add_argument("--newcomers", type=int, default=16)
     parser.add_argument("--codec-frames", type=int, help="of a pass; default by batch")
     parser.add_argument("--positions", type=int, default=512)

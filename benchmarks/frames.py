@@ -105,15 +105,21 @@ def main() -> None:
     parser.add_argument("--size", default="1.7b")
     parser.add_argument("--batches", default="1,32,128,256,512")
     parser.add_argument("--kernels", default="triton,library")
+    parser.add_argument("--weights", choices=["int8", "fp8"])
     parser.add_argument("--length", type=int, default=170)
     parser.add_argument("--positions", type=int, default=384)
     args = parser.parse_args()
     torch.set_grad_enabled(False)
     started = time.time()
     device = torch.device("cuda")
-    model = random_model(args.size, args.positions, device, torch.bfloat16)
+    model = random_model(args.size, args.positions, device, torch.bfloat16, args.weights)
     torch.cuda.synchronize()
-    print(json.dumps({"size": args.size, "build_s": round(time.time() - started, 1)}), flush=True)
+    print(
+        json.dumps(
+            {"size": args.size, "weights": args.weights, "build_s": round(time.time() - started, 1)}
+        ),
+        flush=True,
+    )
     for name in args.kernels.split(","):
         for batch in map(int, args.batches.split(",")):
             try:

@@ -43,7 +43,9 @@ def published_config(size: str) -> ModelConfig:
     )
 
 
-def random_model(size: str, positions: int, device: torch.device, dtype: torch.dtype) -> Model:
+def random_model(
+    size: str, positions: int, device: torch.device, dtype: torch.dtype, packed: str | None = None
+) -> Model:
     """A model that never ends by itself: its rows end at their caps, so lengths can be chosen."""
     config = published_config(size)
     shapes = shapes_of(config)
@@ -57,7 +59,7 @@ def random_model(size: str, positions: int, device: torch.device, dtype: torch.d
             tensor[config.ids.eos] = 0  # a logit of 0 is never among the fifty largest
         return tensor
 
-    return build_model(config, take, device, dtype, positions)
+    return build_model(config, take, device, dtype, positions, packed)
 
 
 def random_folder(folder: Path, size: str) -> None:

@@ -3,9 +3,9 @@
     python -m benchmarks.teacher --model FOLDER --rows 1,64 --json FILE
 
 Teacher-forced logits of the talker and of all fifteen predictor steps, on the same weights, prompts
-and codes: the engine by its kernels, frame by frame, and the published package over whole
-sequences, in fp32 (what all are compared with) and in bf16. A folder of the published size with
-random weights: `python -m narrate.bench.weights FOLDER --size 1.7b`.
+and codes: the engine by its kernels, frame by frame, also with its weights at a byte each, and the
+published package over whole sequences, in fp32 (what all are compared with) and in bf16. A folder
+of the published size with random weights: `python -m narrate.bench.weights FOLDER --size 1.7b`.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 Logits = list[torch.Tensor]
 
 
-def loaded(folder: Path, config: ModelConfig, dtype: torch.dtype) -> Model:
+def loaded(
+    folder: Path, config: ModelConfig, dtype: torch.dtype, packed: str | None = None
+) -> Model:
     """The engine's model of a checkpoint."""
     with checkpoint_tensors(folder, config, DEVICE) as take:
-        return build_model(config, take, DEVICE, dtype, POSITIONS)
+        return build_model(config, take, DEVICE, dtype, POSITIONS, packed)
 
 
 def offsets(config: ModelConfig) -> torch.Tensor:
@@ -138,8 +140,10 @@ def apart(got: Logits, wanted: Logits, groups: int) -> dict[str, float]:
     return row
 
 
-def compared(folder: Path, counts: list[int], kernels: list[str]) -> Iterator[dict[str, object]]:
-    """One row a number of rows and a way of computing."""
+def compared(
+    folder: Path, counts: list[int], kernels: list[str], weights: list[str]
+) -> Iterator[dict[str, object]]:
+    """One row a number of rows and a way of computing; packed weights by the last kernels."""
     config = read_config(folder)
     told = {rows: script(config, rows) for rows in counts}
     wanted: dict[int, Logits] = {}
@@ -156,9 +160,23 @@ def compared(folder: Path, counts: list[int], kernels: list[str]) -> Iterator[di
                     distances = apart(got, wanted[rows], config.groups)
                     yield {"rows": rows, "way": way, "dtype": name, **distances}
         del model, talker
-        gc.collect()
-        if DEVICE.type == "cuda":
-            torch.cuda.empty_cache()
+        clear()
+    for kind in weights:
+        model = loaded(folder, config, torch.bfloat16, kind)
+        for rows, (prompts, codes) in told.items():
+            got = by_engine(model, kernels[-1], prompts, codes)
+            distances = apart(got, wanted[rows], config.groups)
+            name = f"engine, {kernels[-1]}, {kind}"
+            yield {"rows": rows, "way": name, "dtype": "bfloat16", **distances}
+        del model
+        clear()
+
+
+def clear() -> None:
+    """Give back the memory of what is no longer held."""
+    gc.collect()
+    if DEVICE.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def main() -> None:
@@ -167,6 +185,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--rows", default="1,64")
     parser.add_argument("--kernels", default="torch,library" if DEVICE.type == "cuda" else "torch")
+    parser.add_argument("--weights", default="int8,fp8")
     parser.add_argument("--commit", default="")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -174,7 +193,8 @@ def main() -> None:
     counts = [int(rows) for rows in args.rows.split(",")]
     lines: list[dict[str, object]] = []
     with torch.inference_mode():
-        for line in compared(args.model, counts, args.kernels.split(",")):
+        kernels, weights = args.kernels.split(","), args.weights.split(",")
+        for line in compared(args.model, counts, kernels, weights):
             print(json.dumps(line), flush=True)
             lines.append(line)
     if args.json:

@@ -43,6 +43,7 @@ def book(
     cudnn_benchmark: options.CudnnBenchmark = False,
     precision: options.Precision = None,
     kernels: options.Kernels = None,
+    weights: options.Weights = None,
     cuda_graphs: options.CudaGraphs = True,
     max_context: options.MaxContext = None,
     frames_per_character: options.FramesPerCharacter = None,

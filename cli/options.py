@@ -124,6 +124,10 @@ Kernels = Annotated[
         "--kernels", metavar="NAME", help="The engine's: auto, library, triton, sdpa or torch."
     ),
 ]
+Weights = Annotated[
+    str | None,
+    typer.Option("--weights", metavar="NAME", help="A byte for each of the engine's: int8 or fp8."),
+]
 CudaGraphs = Annotated[
     bool,
     typer.Option(

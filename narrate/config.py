@@ -115,8 +115,8 @@ class Job:
     """One request to narrate a document: plain values, so that it can be a flow's parameters.
 
     None leaves a choice to whoever knows better: `batch_size` to the free memory, `model`,
-    `attention`, `frames_per_character`, `precision`, `kernels` and `max_context` to the speaking
-    part. `workers` counts the processes that
+    `attention`, `frames_per_character`, `precision`, `kernels`, `weights` and `max_context` to the
+    speaking part. `workers` counts the processes that
     speak the book on this host, each on a card of its own where there are cards.
     """
 
@@ -137,6 +137,7 @@ class Job:
     cudnn_benchmark: bool = False
     precision: str | None = None
     kernels: str | None = None
+    weights: str | None = None
     cuda_graphs: bool = True
     max_context: int | None = None
     frames_per_character: float | None = None

@@ -4,7 +4,7 @@
     qwen[:KERNELS]           the engine; auto, library, triton, sdpa or torch
 
 with switches behind them: `+compile`, `+compile=MODE`, `+tf32`, `+cudnn` (the published package),
-`+nographs` (the engine), `+fp32`, `+bf16`.
+`+nographs`, `+int8`, `+fp8` (the engine), `+fp32`, `+bf16`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from narrate.speech.backend import (
     ATTENTIONS,
     COMPILE_MODES,
     KERNELS,
+    WEIGHTS,
     EngineSwitches,
     SpeechOptions,
 )
@@ -39,7 +40,11 @@ _SWITCHES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "compile": {"compile": COMPILE_MODES[0]},
         **{f"compile={mode}": {"compile": mode} for mode in COMPILE_MODES},
     },
-    _ENGINE: {**_BOTH, "nographs": {"graphs": False}},
+    _ENGINE: {
+        **_BOTH,
+        "nographs": {"graphs": False},
+        **{kind: {"weights": kind} for kind in WEIGHTS},
+    },
 }
 KNOWN = ", ".join(
     f"{name}[:{'|'.join(_VARIANTS[name])}]" + "".join(f"[+{switch}]" for switch in switches)
@@ -77,11 +82,9 @@ class Contestant:
         asked: dict[str, Any] = {}
         for switch in self.switches:
             asked |= known[switch]
-        graphs = asked.pop("graphs", True)
+        own = {name: asked.pop(name) for name in ("graphs", "weights") if name in asked}
         fits = [one for one in _CONTEXTS if one >= positions]
-        engine = EngineSwitches(
-            graphs=graphs, max_context=fits[0] if fits else _CONTEXTS[-1], retries=0
-        )
+        engine = EngineSwitches(max_context=fits[0] if fits else _CONTEXTS[-1], retries=0, **own)
         options = SpeechOptions(checkpoint=checkpoint, batch_size=batch, seed=1, **asked)
         by_backend: Mapping[str, Callable[[], SpeechOptions]] = {
             _OFFICIAL: lambda: replace(options, attention=self.variant),

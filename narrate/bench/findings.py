@@ -210,7 +210,8 @@ def _optimizations(results: Results) -> Iterator[str]:
             apart = "; one run says little" if too_few_runs(before, after) else apart
             yield f"{rung}: {factor:.2f} times as fast as {against}{apart}."
     if len(rungs) > 1:
-        (first, (_, slow)), *_, (last, (_, fast)) = rungs.items()
+        first, (_, slow) = next(iter(rungs.items()))
+        last, (_, fast) = max(rungs.items(), key=lambda rung: rung[1][1].real_time or 0.0)
         if slow.real_time and fast.real_time:
             factor = fast.real_time / slow.real_time
             rate = f"{fast.real_time:.3g} times real time"

@@ -26,7 +26,6 @@ from narrate.speech.machine import look_at_machine
 
 __all__ = [
     "GROUPS",
-    "card_limit_ms",
     "open_contestant",
     "positions_of",
     "speak_all",
@@ -120,19 +119,17 @@ def _work(plan: _Plan, measured: Measured) -> str:
 def _limits(plan: _Plan, measured: Measured) -> Mapping[str, Any]:
     """The least milliseconds of a frame by batch, for cards whose data sheet is known."""
     frames = frames_for(plan.middle, plan.frames)
-    found = {str(batch): card_limit_ms(measured, batch, frames) for batch in plan.batches}
+    found = {str(batch): _card_limit_ms(measured, batch, frames) for batch in plan.batches}
     return {"limits": found} if all(found.values()) else {}
 
 
-def card_limit_ms(
-    measured: Measured, batch: int, frames: int, weight_bytes: int = 2
-) -> float | None:
+def _card_limit_ms(measured: Measured, batch: int, frames: int) -> float | None:
     """The least milliseconds of a frame in the middle of so many; None for an unknown card."""
     card = card_of(look_at_machine().cards[0].name) if cuda_cards() else None
     if card is None:
         return None
     folder, positions = measured.checkpoint.folder, _PROMPT_POSITIONS + frames // 2
-    return frame_limit_ms(folder, card, batch, positions, weight_bytes)
+    return frame_limit_ms(folder, card, batch, positions)
 
 
 def _stages(plan: _Plan, measured: Measured) -> Iterator[Stage]:

@@ -45,17 +45,12 @@ def card_of(name: str | None) -> Card | None:
     return _CARDS[max(found, key=len)] if found else None
 
 
-def frame_limit_ms(
-    folder: Path, card: Card, rows: int, positions: int, weight_bytes: int = _BF16
-) -> float:
-    """Milliseconds of a frame of `rows` rows that have `positions` positions each.
-
-    `weight_bytes`: what a weight takes in memory; the arithmetic is bf16's all the same.
-    """
+def frame_limit_ms(folder: Path, card: Card, rows: int, positions: int) -> float:
+    """Milliseconds of a frame in bf16 of `rows` rows that have `positions` positions each."""
     config = read_config(folder)
     weights = _frame_weights(config)
     cached = config.talker.kv_numbers_per_position * positions * rows
-    memory_s = (weights * weight_bytes + cached * _BF16) / card.bytes_per_s
+    memory_s = (weights + cached) * _BF16 / card.bytes_per_s
     arithmetic_s = 2 * weights * rows / card.operations_per_s
     return 1e3 * max(memory_s, arithmetic_s)
 

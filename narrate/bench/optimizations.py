@@ -2,7 +2,8 @@
 
 A rung agrees with the one that it is set against as far as its first row sounds the same: draws are
 keyed by the row's seed, so only rounding makes it say something else, and from there on it is
-another take. FlashAttention 2 and each mode of torch.compile are set against the same rung.
+another take. FlashAttention 2 and each mode of torch.compile are set against the same rung, and so
+are the engine's weights of a byte each, which round the model itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 from narrate.bench.asked import Optimizations
 from narrate.bench.contestants import contestants
 from narrate.bench.generate import (
-    card_limit_ms,
     open_contestant,
     positions_of,
     speak_all,
@@ -31,7 +31,7 @@ from narrate.bench.results import Axis, Work
 from narrate.bench.texts import LENGTHS, frames_for, rows, sample
 from narrate.core import Utterance
 from narrate.errors import UsageError
-from narrate.speech.backend import COMPILE_MODES, Backend
+from narrate.speech.backend import COMPILE_MODES, WEIGHTS, Backend
 from narrate.speech.caps import FRAMES_PER_S
 
 __all__ = ["stages"]
@@ -39,7 +39,6 @@ __all__ = ["stages"]
 _LENGTH, _QUICK_LENGTH = 187, 12
 _BATCH, _QUICK_BATCH, _QUICK_FRAMES = 32, 4, 5
 _ALIKE = 0.1  # a frame differs when the difference is above a tenth of its loudness
-_NOT_BUILT = ("INT8", "FP8")
 _NO_MODES = "none"
 _LAST = "official:sdpa+bf16+tf32+cudnn"
 assert _LENGTH in LENGTHS
@@ -51,6 +50,7 @@ class _Rung:
     words: str
     batched: bool = False
     mode: str | None = None
+    aside: bool = False  # the next rung does not build on it
 
 
 def _rungs() -> Iterator[_Rung]:
@@ -58,12 +58,15 @@ def _rungs() -> Iterator[_Rung]:
     yield _Rung("bf16", "official:sdpa+bf16")
     yield _Rung("+ TF32", "official:sdpa+bf16+tf32")
     yield _Rung("+ cuDNN benchmark", _LAST)
-    yield _Rung("+ FlashAttention 2", _LAST.replace("sdpa", "flash_attention_2"))
+    yield _Rung("+ FlashAttention 2", _LAST.replace("sdpa", "flash_attention_2"), aside=True)
     for mode in COMPILE_MODES:
-        yield _Rung(f"+ compile {mode}", f"{_LAST}+compile={mode}", mode=mode)
+        yield _Rung(f"+ compile {mode}", f"{_LAST}+compile={mode}", mode=mode, aside=True)
     yield _Rung("batching", _LAST, batched=True)
     yield _Rung("engine without graphs", "qwen+bf16+tf32+nographs", batched=True)
     yield _Rung("engine, CUDA graphs", "qwen+bf16+tf32", batched=True)
+    for kind in WEIGHTS:
+        name = f"engine, {kind.upper()} weights"
+        yield _Rung(name, f"qwen+bf16+tf32+{kind}", batched=True, aside=True)
 
 
 @dataclass(slots=True)
@@ -94,7 +97,7 @@ def _leading(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
 
 @contextmanager
 def stages(asked: Optimizations) -> Iterator[tuple[Sequence[Stage], Mapping[str, Any]]]:
-    """A stage a rung, from the slowest up; the last rungs say that they are not built."""
+    """A stage a rung, from the slowest up."""
     batch = asked.batch or (_QUICK_BATCH if asked.quick else _BATCH)
     length = _QUICK_LENGTH if asked.quick else _LENGTH
     frames = asked.frames or (_QUICK_FRAMES if asked.quick else None)
@@ -146,24 +149,8 @@ def _stages(
         case = Case("ladder", axes, run, partial(warm_up, measured, said))
         opened = partial(open_contestant, one, measured, count, positions_of(said))
         yield Stage((case,), opened)
-        if not rung.name.startswith(("+ Flash", "+ compile")):
+        if not rung.aside:
             against = rung.name
-    for name in _NOT_BUILT:
-        held: dict[str, Axis] = {"rung": name, "what": "", "batch": batch, "against": ""}
-        promised = _promised(measured, batch, frames_for(length, frames))
-        why = f"not built: bf16 is the lowest precision there is{promised}"
-        yield Stage((Case("ladder", held, why_not=why),))
-
-
-def _promised(measured: Measured, batch: int, frames: int) -> str:
-    """What weights of a byte could bring at best, where the card's data sheet is known."""
-    now, then = (card_limit_ms(measured, batch, frames, size) for size in (2, 1))
-    if now is None or then is None:
-        return ""
-    return (
-        f"; computed from the card's data sheet and not measured, a frame of {batch} rows would "
-        f"take {then:.2f} ms at least, where bf16 takes {now:.2f} at least"
-    )
 
 
 def _run(

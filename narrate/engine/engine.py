@@ -23,6 +23,7 @@ from narrate.engine.model.frame import Computer
 from narrate.engine.model.layers import Model
 from narrate.engine.options import EngineOptions
 from narrate.engine.prompt import PromptWriter
+from narrate.engine.quantise import kind_of
 from narrate.engine.runner import HostCodes, Runner
 from narrate.engine.sampler import SamplingOptions, read_sampling, rules_of
 from narrate.engine.scheduler import Ended, Job, Scheduler, Status, frame_cap
@@ -107,10 +108,11 @@ class Engine:
 
     @property
     def in_use(self) -> dict[str, str]:
-        """What was chosen: device, precision, kernels and batch."""
+        """What was chosen: device, precision, the layers' weights, kernels and batch."""
         dtype = str(self.parts.model.codes.dtype).removeprefix("torch.")
         names = {"device": str(self.device), "dtype": dtype, "kernels": self._computer.kernels.name}
-        return {**names, "batch": str(self.batch_size)}
+        weights = kind_of(self.parts.model.talker.layers[0].qkv)
+        return {**names, "weights": weights, "batch": str(self.batch_size)}
 
     def _batch_that_fits(self) -> int:
         if self.device.type != "cuda":
@@ -284,7 +286,8 @@ def _load(folder: Path, options: EngineOptions) -> Parts:
     dtype = options.precision(device)
     try:
         with checkpoint_tensors(folder, config, device) as take:
-            model = build_model(config, take, device, dtype, options.max_context)
+            packed = options.packed(device)
+            model = build_model(config, take, device, dtype, options.max_context, packed)
     except torch.OutOfMemoryError as error:
         raise no_room("the model", error, ", or choose a smaller model") from error
     sampling = options.sampling or read_sampling(folder)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from narrate.engine.cache import SIZES
+from narrate.engine.quantise import KINDS, check_card
 from narrate.engine.sampler import SamplingOptions
 from narrate.errors import BackendError, UsageError
 
@@ -21,10 +22,11 @@ class EngineOptions:
 
     `batch_size`: rows that are spoken together. `newcomers`: rows that start together.
     `max_context`: positions a row can have, prompt included. `graphs`: record a frame and replay
-    it. `kernels`: torch, triton, library, sdpa or auto. `text_first`: the published
+    it. `kernels`: torch, triton, library, sdpa or auto. `weights`: int8 or fp8, a byte a number for
+    the layers' products; None as the precision has them. `text_first`: the published
     non_streaming_mode. `lookahead`: utterances pulled ahead, to take the longest of them first.
     `retries`: further attempts for an utterance that ran away. Only `batch_size`, `newcomers`,
-    `dtype`, `tf32` and `kernels` change rounding; of what is said nothing changes but by
+    `dtype`, `weights`, `tf32` and `kernels` change rounding; of what is said nothing changes but by
     `sampling`, `text_first`.
     """
 
@@ -35,6 +37,7 @@ class EngineOptions:
     max_context: int = 1024
     graphs: bool | None = None
     kernels: str = "auto"
+    weights: str | None = None
     tf32: bool = True
     text_first: bool = False
     lookahead: int = 4096
@@ -42,7 +45,10 @@ class EngineOptions:
     sampling: SamplingOptions | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers without a meaning (`UsageError`)."""
+        """Refuse what has no meaning (`UsageError`)."""
+        if self.weights is not None and self.weights not in KINDS:
+            known = ", ".join(KINDS)
+            raise UsageError(f"there are no weights {self.weights!r}", remedy=f"choose {known}")
         limits = {
             "batch size": (self.batch_size or 1, 1, SIZES[-1]),
             "number of newcomers": (self.newcomers, 1, SIZES[-1]),
@@ -73,6 +79,13 @@ class EngineOptions:
             known = ", ".join(_DTYPES)
             raise UsageError(f"there is no precision {self.dtype!r}", remedy=f"choose {known}")
         return _DTYPES[self.dtype]
+
+    def packed(self, device: torch.device) -> str | None:
+        """How the layers' weights are packed; `BackendError` where the card cannot read them so."""
+        if self.weights is not None and device.type == "cuda":
+            name = torch.cuda.get_device_name(device)
+            check_card(self.weights, name, torch.cuda.get_device_capability(device))
+        return self.weights
 
     def recorded(self, device: torch.device) -> bool:
         """Whether frames are recorded: on a card, unless it was turned off."""

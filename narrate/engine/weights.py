@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 
 from narrate.engine.config import ModelConfig, StackConfig, read_json
-from narrate.engine.kernels import HeadNorms, Norm, Rotary
+from narrate.engine.kernels import HeadNorms, Norm, Rotary, Weight
 from narrate.engine.model.layers import Layer, Model, Predictor, Stack
+from narrate.engine.quantise import pack
 from narrate.errors import BackendError
 
 __all__ = ["Take", "build_model", "checkpoint_tensors", "shapes_of"]
@@ -129,9 +130,17 @@ def _check(folder: Path, needed: Mapping[str, Shape], found: Mapping[str, Shape]
 
 @torch.no_grad()
 def build_model(
-    config: ModelConfig, take: Take, device: torch.device, dtype: torch.dtype, positions: int
+    config: ModelConfig,
+    take: Take,
+    device: torch.device,
+    dtype: torch.dtype,
+    positions: int,
+    packed: str | None = None,
 ) -> Model:
     """Build the model from a reader of tensors; `positions` is the longest row it will see.
+
+    `packed` is a kind of `quantise` for the products of both transformers' layers. Heads stay as
+    they are: a hundredth of what a frame reads, and each of their errors is one of a logit.
 
     The text table holds the projected embedding of every text id and the code table the embeddings
     of all groups; both end with a row of zeros, so a prompt is sums of rows and nothing else. The
@@ -140,6 +149,11 @@ def build_model(
 
     def get(name: str) -> torch.Tensor:
         return take(name).to(device=device, dtype=dtype)
+
+    def stack(prefix: str, sizes: StackConfig, longest: int) -> Stack:
+        rotary = Rotary.table(longest, sizes.head_dim, sizes.rope_theta, device)
+        norm = Norm(get(f"{prefix}norm.weight"), sizes.eps)
+        return Stack(sizes, tuple(_layers(get, prefix, sizes, packed)), norm, rotary)
 
     talker, predictor = config.talker, config.predictor
     codes = [get(f"{_TALKER}codec_embedding.weight")]
@@ -155,10 +169,10 @@ def build_model(
         config=config,
         text=_project_text(get, config),
         codes=table,
-        talker=_stack(get, _TALKER, talker, positions, device),
+        talker=stack(_TALKER, talker, positions),
         head=get("talker.codec_head.weight"),
         predictor=Predictor(
-            stack=_stack(get, f"{_PREDICTOR}model.", predictor, config.groups + 1, device),
+            stack=stack(f"{_PREDICTOR}model.", predictor, config.groups + 1),
             project=project,
             inputs=inputs,
             heads=tuple(get(f"{_PREDICTOR}lm_head.{g}.weight") for g in range(config.groups - 1)),
@@ -178,26 +192,23 @@ def _project_text(get: Take, config: ModelConfig) -> torch.Tensor:
     return table
 
 
-def _stack(
-    get: Take, prefix: str, stack: StackConfig, positions: int, device: torch.device
-) -> Stack:
-    layers = []
+def _layers(get: Take, prefix: str, stack: StackConfig, packed: str | None) -> Iterator[Layer]:
+    def product(*names: str) -> Weight:
+        parts = [get(f"{one}{name}_proj.weight") for name in names]
+        weight = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return pack(weight, packed) if packed else weight
+
     for index in range(stack.layers):
         one = f"{prefix}layers.{index}."
-        attention = f"{one}self_attn."
-        layers.append(
-            Layer(
-                norm=Norm(get(f"{one}input_layernorm.weight"), stack.eps),
-                qkv=torch.cat([get(f"{attention}{part}_proj.weight") for part in "qkv"]),
-                heads=HeadNorms(
-                    Norm(get(f"{attention}q_norm.weight"), stack.eps),
-                    Norm(get(f"{attention}k_norm.weight"), stack.eps),
-                ),
-                out=get(f"{attention}o_proj.weight"),
-                mlp_norm=Norm(get(f"{one}post_attention_layernorm.weight"), stack.eps),
-                gate_up=torch.cat([get(f"{one}mlp.{part}_proj.weight") for part in ("gate", "up")]),
-                down=get(f"{one}mlp.down_proj.weight"),
-            )
+        yield Layer(
+            norm=Norm(get(f"{one}input_layernorm.weight"), stack.eps),
+            qkv=product("self_attn.q", "self_attn.k", "self_attn.v"),
+            heads=HeadNorms(
+                Norm(get(f"{one}self_attn.q_norm.weight"), stack.eps),
+                Norm(get(f"{one}self_attn.k_norm.weight"), stack.eps),
+            ),
+            out=product("self_attn.o"),
+            mlp_norm=Norm(get(f"{one}post_attention_layernorm.weight"), stack.eps),
+            gate_up=product("mlp.gate", "mlp.up"),
+            down=product("mlp.down"),
         )
-    rotary = Rotary.table(positions, stack.head_dim, stack.rope_theta, device)
-    return Stack(stack, tuple(layers), Norm(get(f"{prefix}norm.weight"), stack.eps), rotary)

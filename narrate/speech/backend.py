@@ -25,6 +25,7 @@ __all__ = [
     "MAX_SPEED",
     "MIN_SPEED",
     "PRECISIONS",
+    "WEIGHTS",
     "Backend",
     "EngineSwitches",
     "SpeechOptions",
@@ -36,6 +37,7 @@ MIN_SPEED, MAX_SPEED = 0.5, 2.0
 ATTENTIONS = ("sdpa", "flash_attention_2", "eager")
 KERNELS = ("auto", "library", "triton", "sdpa", "torch")
 PRECISIONS = ("bfloat16", "float32")
+WEIGHTS = ("int8", "fp8")
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
@@ -50,18 +52,22 @@ def _one_of(option: str, value: str, known: Sequence[str]) -> None:
 class EngineSwitches:
     """What only the engine has: see `narrate.engine.options`, which checks the numbers.
 
-    `kernels` by name; `graphs` False computes each frame anew instead of replaying a recorded one.
+    `kernels` by name; `weights` are a byte a number, or None: as the precision has them;
+    `graphs` False computes each frame anew instead of replaying a recorded one.
     `max_context` is the most positions of a row, `retries` the further attempts of a runaway.
     """
 
     kernels: str = "auto"
+    weights: str | None = None
     graphs: bool = True
     max_context: int = 1024
     retries: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse kernels that nobody wrote (`UsageError`)."""
+        """Refuse kernels and weights that nobody knows (`UsageError`)."""
         _one_of("--kernels", self.kernels, KERNELS)
+        if self.weights is not None:
+            _one_of("--weights", self.weights, WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)

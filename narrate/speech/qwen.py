@@ -42,13 +42,14 @@ class QwenBackend(ModelBackend):
     def sampling(self) -> Mapping[str, object]:
         """Seed, cap and rounding; how codes are drawn is the checkpoint's, and so in its digest."""
         options = self._options
-        kernels = options.engine.kernels
+        kernels, weights = options.engine.kernels, options.engine.weights
         return {
             "seed": options.seed,
             "frames_per_character": options.frames_per_character,
             "tf32": options.tf32,
             **options.own_precision,
             **({} if kernels == "auto" else {"kernels": kernels}),
+            **({} if weights is None else {"weights": weights}),
         }
 
     @property
@@ -100,6 +101,7 @@ class QwenBackend(ModelBackend):
                 batch_size=self._options.batch_size,
                 tf32=self._options.tf32,
                 kernels=switches.kernels,
+                weights=switches.weights,
                 graphs=switches.graphs,
                 max_context=switches.max_context,
                 text_first=self._checkpoint.kind != "base",

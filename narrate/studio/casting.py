@@ -153,6 +153,7 @@ def _options(
     }
     switches = {"kernels": job.kernels, "max_context": job.max_context}
     engine = EngineSwitches(
+        weights=job.weights,
         graphs=job.cuda_graphs,
         **{name: value for name, value in switches.items() if value is not None},  # type: ignore[arg-type]
     )

@@ -53,7 +53,7 @@ def test_a_backend_that_nobody_knows_is_refused_with_the_list(words: str) -> Non
 
 
 def test_switches_reach_the_backend_s_options() -> None:
-    official, engine = contestants("official:eager+compile+tf32+fp32,qwen:sdpa+nographs")
+    official, engine = contestants("official:eager+compile+tf32+fp32,qwen:sdpa+nographs+int8")
     options = official.options(None, 8, 300)  # type: ignore[arg-type]
     assert (options.attention, options.compile, options.precision) == (
         "eager",
@@ -64,7 +64,7 @@ def test_switches_reach_the_backend_s_options() -> None:
     options = engine.options(None, 8, 2900)  # type: ignore[arg-type]
     assert (options.engine.kernels, options.engine.graphs) == ("sdpa", False)
     assert options.engine.max_context == 4096
-    assert options.engine.retries == 0
+    assert (options.engine.weights, options.engine.retries) == ("int8", 0)
 
 
 @pytest.mark.parametrize("words", ["1,x", "0", "", "-1", "1,,2"])

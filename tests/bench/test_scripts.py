@@ -59,3 +59,5 @@ def test_16_bits_are_as_near_to_fp32_as_the_published_package_s(
         for part in ("talker_relative", "predictor_relative"):
             assert by_way["engine, torch", "float32"][part] < 1e-5
             assert ours[part] < 1.1 * theirs[part]
+            for kind, most in (("int8", 0.03), ("fp8", 0.1)):
+                assert ours[part] < by_way[f"engine, torch, {kind}", "bfloat16"][part] < most

@@ -18,6 +18,7 @@ from narrate.engine.kernels import (
     Rules,
     plain,
 )
+from narrate.engine.quantise import KINDS, pack
 from tests.engine.interpreted import CUDA, DEVICE
 
 FAST = Kernels.choose(DEVICE, "triton")
@@ -51,6 +52,24 @@ def test_products_with_what_is_fused_into_them(rows: int, dtype: torch.dtype) ->
     assert (logits - plain.norm_linear(x, before, weight, torch.float32)).abs().max() < (
         0.2 if dtype == torch.bfloat16 else 1e-4
     )
+    close(FAST.norm_swiglu(x, before, weight), plain.norm_swiglu(x, before, weight))
+    residual, a = normal(rows, 80, dtype=dtype), normal(rows, 96, dtype=dtype)
+    wanted = plain.add_linear(residual.clone(), a, weight)
+    got = FAST.add_linear(residual, a, weight)
+    close(got, wanted)
+    assert got.data_ptr() == residual.data_ptr()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 5, 70])
+@pytest.mark.parametrize("kind", KINDS)
+def test_products_with_weights_of_a_byte(kind: str, rows: int, dtype: torch.dtype) -> None:
+    x, before = normal(rows, 96, dtype=dtype), norm(96, dtype)
+    sizes = torch.logspace(-3, 1, 80, device=DEVICE)[:, None]  # a channel's scale is its own
+    weight = pack(normal(80, 96) * sizes, kind)
+    close(FAST.norm_linear(x, before, weight), plain.norm_linear(x, before, weight))
+    logits = FAST.norm_linear(x, before, weight, torch.float32)
+    assert logits.dtype == torch.float32
     close(FAST.norm_swiglu(x, before, weight), plain.norm_swiglu(x, before, weight))
     residual, a = normal(rows, 80, dtype=dtype), normal(rows, 96, dtype=dtype)
     wanted = plain.add_linear(residual.clone(), a, weight)

@@ -73,6 +73,7 @@ def test_a_take_s_key_knows_of_switches_that_round(base: Checkpoint) -> None:
     for more, changes in (
         ({"engine": EngineSwitches(graphs=False, max_context=2048)}, False),
         ({"engine": EngineSwitches(kernels="sdpa")}, True),
+        ({"engine": EngineSwitches(weights="int8")}, True),
         ({"precision": "float32"}, True),
     ):
         assert (open_backend("qwen", options(base, **more)).sampling != usual) is changes
@@ -81,6 +82,8 @@ def test_a_take_s_key_knows_of_switches_that_round(base: Checkpoint) -> None:
 def test_kernels_and_precisions_that_nobody_knows_are_refused() -> None:
     with pytest.raises(UsageError, match="--kernels"):
         EngineSwitches(kernels="cuda")
+    with pytest.raises(UsageError, match="--weights"):
+        EngineSwitches(weights="int4")
     with pytest.raises(UsageError, match="--precision"):
         SpeechOptions(precision="int8")
 

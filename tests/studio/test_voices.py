@@ -105,9 +105,9 @@ def test_a_batch_size_changes_nothing_that_is_kept(cloned: Callable[..., Job], h
 
 def test_a_job_s_switches_reach_the_engine(cloned: Callable[..., Job], home: Path) -> None:
     usual, _ = open_speech(cloned(backend="qwen", cuda_graphs=False, max_context=512))
-    chosen, _ = open_speech(cloned(backend="qwen", kernels="sdpa", precision="float32"))
-    added = dict(chosen.sampling.items() - usual.sampling.items())
-    assert added == {"kernels": "sdpa", "precision": "float32"}
+    switches = {"kernels": "sdpa", "precision": "float32", "weights": "int8"}
+    chosen, _ = open_speech(cloned(backend="qwen", **switches))
+    assert dict(chosen.sampling.items() - usual.sampling.items()) == switches
     with pytest.raises(UsageError, match="--kernels"):
         open_speech(cloned(backend="qwen", kernels="fastest"))
 

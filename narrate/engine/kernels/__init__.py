@@ -2,21 +2,43 @@
 
 `Kernels.choose(device)` is the only place that knows which is used. The functions, their shapes and
 their rounding are described in `plain.py`; a Triton kernel has the signature of its plain twin.
-Weights are [out, in] and contiguous, as the checkpoint has them.
+Weights are [out, in] and contiguous, as the checkpoint has them or packed to a byte a number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from narrate.engine.kernels import plain, sdpa_attention
-from narrate.engine.kernels.shapes import Cache, Feed, HeadNorms, Norm, Rotary, Rows, Rules
+from narrate.engine.kernels.shapes import (
+    Cache,
+    Feed,
+    HeadNorms,
+    Norm,
+    Packed,
+    Rotary,
+    Rows,
+    Rules,
+    Weight,
+)
 from narrate.errors import BackendError
 
-__all__ = ["Cache", "Feed", "HeadNorms", "Kernels", "Norm", "Rotary", "Rows", "Rules"]
+__all__ = [
+    "Cache",
+    "Feed",
+    "HeadNorms",
+    "Kernels",
+    "Norm",
+    "Packed",
+    "Rotary",
+    "Rows",
+    "Rules",
+    "Weight",
+]
 
 Tensor = torch.Tensor
 
@@ -28,8 +50,8 @@ class Kernels:
     name: str
     rms_norm: Callable[[Tensor, Norm], Tensor]
     norm_linear: Callable[..., Tensor]
-    norm_swiglu: Callable[[Tensor, Norm, Tensor], Tensor]
-    add_linear: Callable[[Tensor, Tensor, Tensor], Tensor]
+    norm_swiglu: Callable[[Tensor, Norm, Weight], Tensor]
+    add_linear: Callable[[Tensor, Tensor, Weight], Tensor]
     attend: Callable[[Tensor, HeadNorms, Rotary, Cache, Tensor, Tensor], Tensor]
     attend_short: Callable[[Tensor, HeadNorms, Rotary, Cache, int], Tensor]
     enter: Callable[[Tensor, HeadNorms, Rotary, Cache, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -67,15 +89,25 @@ def _torch() -> Kernels:
     )
 
 
+def _by_weight(usual: Callable[..., Tensor], packed: Callable[..., Tensor]) -> Any:
+    """A product for both kinds of weight: the third of what it is given."""
+
+    def product(x: Tensor, beside: Norm | Tensor, weight: Weight, *more: torch.dtype) -> Tensor:
+        return (packed if isinstance(weight, Packed) else usual)(x, beside, weight, *more)
+
+    return product
+
+
 def _triton() -> Kernels:
     from narrate.engine.kernels import fast_attention, fast_heads, fast_linear, fast_sampling
+    from narrate.engine.kernels import packed_linear as packed
 
     return Kernels(
         name="triton",
         rms_norm=fast_linear.rms_norm,
-        norm_linear=fast_linear.norm_linear,
-        norm_swiglu=fast_linear.norm_swiglu,
-        add_linear=fast_linear.add_linear,
+        norm_linear=_by_weight(fast_linear.norm_linear, packed.norm_linear),
+        norm_swiglu=_by_weight(fast_linear.norm_swiglu, packed.norm_swiglu),
+        add_linear=_by_weight(fast_linear.add_linear, packed.add_linear),
         attend=fast_attention.attend,
         attend_short=fast_heads.attend_short,
         enter=fast_heads.enter,
@@ -85,13 +117,14 @@ def _triton() -> Kernels:
 
 def _library() -> Kernels:
     from narrate.engine.kernels import library_linear
+    from narrate.engine.kernels import packed_linear as packed
 
     return replace(
         _triton(),
         name="library",
-        norm_linear=library_linear.norm_linear,
-        norm_swiglu=library_linear.norm_swiglu,
-        add_linear=library_linear.add_linear,
+        norm_linear=_by_weight(library_linear.norm_linear, packed.norm_linear),
+        norm_swiglu=_by_weight(library_linear.norm_swiglu, packed.norm_swiglu),
+        add_linear=_by_weight(library_linear.add_linear, packed.add_linear),
     )
 
 

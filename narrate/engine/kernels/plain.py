@@ -6,7 +6,17 @@ import torch
 import torch.nn.functional as F
 
 from narrate.engine.kernels.noise import gumbel
-from narrate.engine.kernels.shapes import Cache, Feed, HeadNorms, Norm, Rotary, Rows, Rules
+from narrate.engine.kernels.shapes import (
+    Cache,
+    Feed,
+    HeadNorms,
+    Norm,
+    Packed,
+    Rotary,
+    Rows,
+    Rules,
+    Weight,
+)
 
 __all__ = [
     "add_linear",
@@ -29,34 +39,47 @@ def rms_norm(x: torch.Tensor, norm: Norm) -> torch.Tensor:
     return norm.weight.to(x.dtype) * scaled.to(x.dtype)
 
 
+def _packed_linear(y: torch.Tensor, weight: Packed) -> torch.Tensor:
+    """y @ weight.T by a packed weight: fp32 throughout, and not rounded."""
+    return F.linear(y.float(), weight.unpacked())
+
+
 def norm_linear(
-    x: torch.Tensor, norm: Norm, weight: torch.Tensor, out_dtype: torch.dtype | None = None
+    x: torch.Tensor, norm: Norm, weight: Weight, out_dtype: torch.dtype | None = None
 ) -> torch.Tensor:
     """rms_norm(x) @ weight.T: x [n, in], weight [out, in] -> [n, out], of `out_dtype`.
 
     The product is of the weight's dtype, which is `out_dtype` too where none is given; x may be
-    wider. With fp32 as `out_dtype` the sums leave unrounded: that is how logits are made.
+    wider. With fp32 as `out_dtype` the sums leave unrounded: that is how logits are made. A packed
+    weight has no dtype of its own: x's counts, in all three products.
     """
+    if isinstance(weight, Packed):
+        return _packed_linear(rms_norm(x, norm), weight).to(out_dtype or x.dtype)
     y = rms_norm(x, norm).to(weight.dtype)
     if out_dtype is None or out_dtype == weight.dtype:
         return F.linear(y, weight)
     return F.linear(y.to(out_dtype), weight.to(out_dtype))
 
 
-def norm_swiglu(x: torch.Tensor, norm: Norm, gate_up: torch.Tensor) -> torch.Tensor:
+def norm_swiglu(x: torch.Tensor, norm: Norm, gate_up: Weight) -> torch.Tensor:
     """silu(g) * u with g, u = halves of rms_norm(x) @ gate_up.T.
 
     x [n, in], gate_up [2 * inner, in], the gate's rows first -> [n, inner], of gate_up's dtype.
     """
+    if isinstance(gate_up, Packed):
+        gate, up = _packed_linear(rms_norm(x, norm), gate_up).chunk(2, -1)
+        return (F.silu(gate) * up).to(x.dtype)
     gate, up = F.linear(rms_norm(x, norm).to(gate_up.dtype), gate_up).chunk(2, -1)
     return F.silu(gate) * up
 
 
-def add_linear(x: torch.Tensor, a: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def add_linear(x: torch.Tensor, a: torch.Tensor, weight: Weight) -> torch.Tensor:
     """The residual x += a @ weight.T, in place: x [n, out], a [n, in], weight [out, in].
 
     x may be wider than a and weight: a stream that stays fp32 through the layers.
     """
+    if isinstance(weight, Packed):
+        return x.add_(_packed_linear(a, weight))
     return x.add_(F.linear(a, weight))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["Cache", "Feed", "HeadNorms", "Norm", "Rotary", "Rows", "Rules"]
+__all__ = ["Cache", "Feed", "HeadNorms", "Norm", "Packed", "Rotary", "Rows", "Rules", "Weight"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,6 +15,28 @@ class Norm:
 
     weight: torch.Tensor
     eps: float = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A weight of a byte a number: row i stands for values[i] * scales[i].
+
+    values [out, in] int8 or float8_e4m3fn; scales [out] fp32, one an output channel.
+    """
+
+    values: torch.Tensor
+    scales: torch.Tensor
+
+    def __len__(self) -> int:
+        """The output channels, as of a tensor."""
+        return len(self.values)
+
+    def unpacked(self) -> torch.Tensor:
+        """What it stands for, [out, in] fp32."""
+        return self.values.float() * self.scales[:, None]
+
+
+Weight = torch.Tensor | Packed
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from narrate.engine.config import ModelConfig, StackConfig
-from narrate.engine.kernels import HeadNorms, Kernels, Norm, Rotary
+from narrate.engine.kernels import HeadNorms, Kernels, Norm, Rotary, Weight
 
 __all__ = ["Layer", "Model", "Predictor", "Stack", "layer_forward"]
 
@@ -18,12 +18,12 @@ class Layer:
     """One decoder layer; qkv and gate_up are fused by rows, all weights [out, in]."""
 
     norm: Norm
-    qkv: torch.Tensor
+    qkv: Weight
     heads: HeadNorms
-    out: torch.Tensor
+    out: Weight
     mlp_norm: Norm
-    gate_up: torch.Tensor
-    down: torch.Tensor
+    gate_up: Weight
+    down: Weight
 
 
 @dataclass(frozen=True, eq=False)
