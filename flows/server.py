@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 
 from narrate.config import Settings
@@ -33,8 +33,8 @@ CHECK_S = 10.0
 
 def prepare_environment(settings: Settings, environ: MutableMapping[str, str]) -> None:
     """Set what Prefect reads when it is first imported; what the user has set stays."""
+    environ["PREFECT_HOME"] = str(_home(settings, environ))
     quiet = {
-        "PREFECT_HOME": str(_home(settings)),
         # Both are needed: with one missing, Prefect calls two hosts outside.
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -48,20 +48,22 @@ def prepare_environment(settings: Settings, environ: MutableMapping[str, str]) -
         environ.setdefault(name, value)
 
 
-def _home(settings: Settings) -> Path:
-    return settings.home / "prefect"
+def _home(settings: Settings, environ: Mapping[str, str]) -> Path:
+    named = environ.get("PREFECT_HOME")
+    return Path(named).expanduser() if named else settings.home / "prefect"
 
 
 def _make_home(settings: Settings) -> Path:
     """Make Prefect's folder, which it would complain to miss; returns it."""
-    home = _home(settings)
+    home = _home(settings, os.environ)
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        variable = "NARRATE_HOME" if home.parent == settings.home else "PREFECT_HOME"
         raise StorageError(
             f"the folder of Prefect's files cannot be made: {error.strerror}",
             where=str(home),
-            remedy="make its folder writable, or set NARRATE_HOME to another one",
+            remedy=f"make its folder writable, or set {variable} to another one",
         ) from error
     return home
 

@@ -122,6 +122,19 @@ def test_a_home_that_cannot_be_made_is_said(home: Path) -> None:
         EmbeddedServer(Settings.from_environment())
 
 
+def test_the_users_own_folder_for_prefect_is_made(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "new" / "mine"
+    monkeypatch.setenv("PREFECT_HOME", str(mine))
+    server = EmbeddedServer(Settings.from_environment())
+    server.stop()
+    assert server.log == mine / "server.log" and server.log.exists()
+    monkeypatch.setenv("PREFECT_HOME", str(server.log / "below a file"))
+    with pytest.raises(StorageError, match="PREFECT_HOME"):
+        EmbeddedServer(Settings.from_environment())
+
+
 def test_the_users_own_server_is_left_running(
     prefect_api: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

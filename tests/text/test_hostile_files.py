@@ -103,6 +103,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "items by the hundred thousand in Markdown": (
         "a.md", lambda: b"- a\n" * 150_001, "more lines, items"),
     "marks by the million in Markdown": ("a.md", lambda: b"**a** " * 260_000, "more lines, items"),
+    "pictures that never end, by the hundred thousand": (
+        "a.md", lambda: b"![a" * 250_001, "more lines, items"),
     "lines by the hundred thousand in Markdown": (
         "a.md", lambda: b"a\n\n" * 200_001, "more lines, items"),
     "entities in Word": (

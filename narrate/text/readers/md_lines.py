@@ -25,12 +25,13 @@ _MOST_LINES = 400_000
 _MOST_BLOCKS = 150_000  # items, headings, quotations and cells
 _MOST_SIGNS = 1_000_000
 _SIGNS = "[]*_`<&\\"  # of emphasis, links, code, tags and entities
+_AN_OPEN_BRACKET = 3  # more signs: what it costs the parser to look for its end
 
 
 def refuse_a_flood(source: str, where: str) -> None:
     """Raise an InputError where a document is made of marks more than of words."""
     lines = max(source.count("\n"), source.count("\r"))
-    signs = sum(map(source.count, _SIGNS))
+    signs = sum(map(source.count, _SIGNS)) + _AN_OPEN_BRACKET * source.count("[")
     if lines > _MOST_LINES or signs > _MOST_SIGNS or _blocks(source) > _MOST_BLOCKS:
         raise InputError(
             "the document has more lines, items or marks than a document has",
