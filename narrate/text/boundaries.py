@@ -68,6 +68,14 @@ STARTER = re.compile(
 _EAST_SAID = re.compile(
     "[\u3041-\u309f]|[\u4e00-\u9fff]{1,6}?[说說问問道答喊叫嚷](?:[了着著]|(?=[。，,：！]))"
 )
+# 「行くか？」　と言った, ――と言った: the same behind a space or a dash, where words that begin so
+# (とても, ところが) may begin a sentence.
+_EAST_SAID_APART = re.compile(
+    "[\\s―—–…‥]+(?:って|と(?!ても|ころ|にかく|うとう|りあえず|もかく|なり|き|ある|たん|もに|はいえ))"
+)
+# え？と思った: without quotation marks, words of saying and thinking alone.
+_EAST_THOUGHT = re.compile("(?:と|って)[言云叫聞訊尋問考答呼感思怒書]")
+_EAST_COMMA = re.compile(r"\s*[、，；]")  # no sentence begins with one
 _KOREAN_SAID = re.compile(r"\s[\uac00-\ud7af ]{1,20}(?:말했다|물었다|대답했다|외쳤다|했다)\.")
 _DAY = re.compile(r"\d{1,2}")
 _ORDINAL_LANGUAGES = frozenset({"de", "da", "no", "nb", "cs", "fi", "hu", "pl", "sk"})
@@ -102,8 +110,7 @@ def is_boundary(text: str, end: int, language: str) -> bool:
     core = before.rstrip(f"{CLOSERS} ")
     mark = core[-1:]
     if mark and mark in _EAST_ENDS:
-        # 「行くか？」と言った: what is said runs on into the words that say so.
-        return len(core) == len(before) or not _EAST_SAID.match(text, end)
+        return not _runs_on(text, end, mark, quoted=len(core) < len(before))
     if end < len(text) and not text[end].isspace():
         return False
     if not mark or mark not in ".!?…‥؟۔।॥:;":
@@ -175,6 +182,15 @@ def _word_may_end(word: str, core: str, after: str, language: str, text: str, en
     if word.isdecimal() and len(core) == len(word) + 1 == end:
         return False  # "1. First item": the number belongs to what it counts
     return not (language in _ORDINAL_LANGUAGES and _DAY.fullmatch(word))
+
+
+def _runs_on(text: str, end: int, mark: str, *, quoted: bool) -> bool:
+    """Whether what an eastern mark ends goes on with the words that say so: 「行く！」と言った."""
+    if _EAST_COMMA.match(text, end):
+        return True
+    if quoted:
+        return bool(_EAST_SAID.match(text, end) or _EAST_SAID_APART.match(text, end))
+    return mark in "！？" and _EAST_THOUGHT.match(text, end) is not None
 
 
 def _next_char(text: str, end: int) -> str:

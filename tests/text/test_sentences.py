@@ -153,6 +153,23 @@ def test_eastern_sentences_need_no_space(language: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        "「はい」と言った。|彼は去った。",
+        "「はい。」と、彼は言った。|「そうか。」",
+        "「行くか？」、と先生は言った。",
+        "「はい。」　と言った。|「はい。」|　ところが彼は来ない。",
+        "「行くか？」――と言った。|「行くか？」|――とても嬉しい。",
+        "え？と思った。|何！って言ったよ。|行くぞ！|というわけで、走った。",
+        "「はい。」|彼は去った。|「え？」|彼女は驚いた。",
+    ],
+)
+def test_what_is_said_runs_on_in_japanese(case: str) -> None:
+    parts = [part.strip() for part in case.split("|")]
+    assert split(case.replace("|", ""), "ja") == parts
+
+
 def test_who_spoke_stays_with_what_was_said_in_chinese() -> None:
     assert split("“真的？”他问。「再見！」老太太笑道：「好。」她走了。", "zh") == [
         "“真的？”他问。",
