@@ -3,6 +3,7 @@
     python -m benchmarks.engine --size 1.7b --batches 1,32,256,512 --json FILE
 
 The chunks have the lengths of Pride and Prejudice, at 15 characters a second, and a 3 s reference.
+How long a chunk takes scatters by 8 %, and the engine, which orders by text, does not know it.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def main() -> None:
     parser.add_argument("--batches", default="1,32,256,512")
     parser.add_argument("--kernels", default="auto")
     parser.add_argument("--weights", choices=["int8", "fp8"])
-    parser.add_argument("--newcomers", type=int, default=16)
+    parser.add_argument("--newcomers", type=int, help="default by batch")
     parser.add_argument("--codec-frames", type=int, help="of a pass; default by batch")
     parser.add_argument("--positions", type=int, default=512)
     parser.add_argument("--chunks", type=int, default=3859)

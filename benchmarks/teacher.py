@@ -73,7 +73,7 @@ def by_engine(model: Model, name: str, prompts: torch.Tensor, codes: torch.Tenso
     def force(found: torch.Tensor, group: int, rules: Rules, held: Rows, feed: Feed) -> None:
         frame, expected = divmod(next(steps), config.groups)
         assert expected == group
-        seen.append(found.float().clone())
+        seen.append(found.sum(0) if found.dim() == 3 else found.float().clone())
         code = codes[frame, :, group]
         if feed.step is not None and feed.x is not None:
             feed.x.copy_(feed.step[code])

@@ -138,7 +138,7 @@ class Engine:
                     self._computer,
                     batch,
                     self.positions,
-                    min(self.options.newcomers, batch),
+                    self.options.group(batch),
                     self.device,
                     self.options.recorded(self.device),
                 )

@@ -13,6 +13,7 @@ from narrate.errors import BackendError, UsageError
 
 __all__ = ["EngineOptions"]
 
+_GROUPS, _LARGEST_GROUP = 8, 16
 _DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -33,7 +34,7 @@ class EngineOptions:
     device: str | None = None
     dtype: str | None = None
     batch_size: int | None = None
-    newcomers: int = 16
+    newcomers: int | None = None
     max_context: int = 1024
     graphs: bool | None = None
     kernels: str = "auto"
@@ -51,7 +52,7 @@ class EngineOptions:
             raise UsageError(f"there are no weights {self.weights!r}", remedy=f"choose {known}")
         limits = {
             "batch size": (self.batch_size or 1, 1, SIZES[-1]),
-            "number of newcomers": (self.newcomers, 1, SIZES[-1]),
+            "number of newcomers": (self.newcomers or 1, 1, SIZES[-1]),
             "context": (self.max_context, 64, 32768),
             "lookahead": (self.lookahead, 1, 1 << 20),
             "number of retries": (self.retries, 0, 10),
@@ -59,6 +60,14 @@ class EngineOptions:
         for name, (value, least, most) in limits.items():
             if not least <= value <= most:
                 raise UsageError(f"a {name} of {value} cannot be", remedy=f"{least} to {most}")
+
+    def group(self, rows: int) -> int:
+        """How many of so many rows start together, unless it was chosen: an eighth, 16 at most.
+
+        More of them at once cost less; until so many rows are free, those that are stand idle.
+        """
+        usual = min(max(rows // _GROUPS, 1), _LARGEST_GROUP)
+        return min(self.newcomers or usual, rows)
 
     def place(self) -> torch.device:
         """The device to run on; `BackendError` where there is none of that kind."""

@@ -21,7 +21,8 @@ __all__ = ["HostCodes", "Runner"]
 Newcomer = tuple[int, Job]
 
 _LENGTH_STEP = 16  # prompts are padded to a multiple of it: one recording a length
-_FRAMES_BEHIND = 2
+# Reports are read so many frames behind; with many rows the host has more to do meanwhile.
+_BEHIND, _BEHIND_OF_MANY, _MANY_ROWS = 1, 2, 128
 
 
 class Runner:
@@ -119,7 +120,8 @@ class Runner:
 
     def reports(self, all_of_them: bool = False) -> Iterator[Progress]:
         """The reports of frames that are done, waiting only for those far behind."""
-        behind = 0 if all_of_them or not self._on_card else _FRAMES_BEHIND
+        usual = _BEHIND_OF_MANY if self.state.slots >= _MANY_ROWS else _BEHIND
+        behind = 0 if all_of_them or not self._on_card else usual
         while len(self._reports) > behind:
             tick, held, event = self._reports.popleft()
             if event is not None:

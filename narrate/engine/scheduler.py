@@ -98,8 +98,8 @@ class Scheduler:
         return not self._running and not self._waiting
 
     def add(self, job: Job) -> None:
-        """Let a job wait, behind the longer ones."""
-        heapq.heappush(self._waiting, (-job.cap, job.number, job))
+        """Let a job wait, behind those with longer texts: how long it speaks, nobody knows."""
+        heapq.heappush(self._waiting, (-job.prompt.spoken_ids, job.number, job))
 
     def can_admit(self) -> bool:
         """Tell whether it is worth starting newcomers now."""
@@ -107,7 +107,7 @@ class Scheduler:
         return wanted > 0 and (len(self._free) >= wanted or not self._running)
 
     def admit(self, tick: int) -> list[tuple[int, Job]]:
-        """Give free slots to the longest that wait, a group at most; `tick` is the next frame's."""
+        """Give free slots to the longest texts that wait, a group at most, from frame `tick` on."""
         newcomers: list[tuple[int, Job]] = []
         while self._waiting and self._free and len(newcomers) < self.group:
             job = heapq.heappop(self._waiting)[2]

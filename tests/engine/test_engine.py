@@ -192,3 +192,9 @@ def test_options_without_a_meaning_are_refused() -> None:
     with pytest.raises(UsageError, match="precision"):
         EngineOptions(dtype="int3").precision(torch.device("cpu"))
     assert EngineOptions().precision(torch.device("cpu")) is torch.float32
+
+
+def test_how_many_start_together_follows_from_the_rows() -> None:
+    usual, chosen = EngineOptions(), EngineOptions(newcomers=6)
+    assert [usual.group(rows) for rows in (1, 8, 32, 128, 768)] == [1, 1, 4, 16, 16]
+    assert [chosen.group(rows) for rows in (1, 8, 768)] == [1, 6, 6]

@@ -8,18 +8,18 @@ from narrate.core import Utterance
 from narrate.engine.prompt import Prompt
 from narrate.engine.scheduler import Job, Progress, Scheduler, Status, frame_cap
 
-PROMPT = Prompt(np.zeros((4, 17), np.int32), np.zeros(2, np.int32), 3)
 RUNNING, ENDED, CAPPED, FAULTY = Status.RUNNING, Status.ENDED, Status.CAPPED, Status.FAULTY
 
 
-def job(number: int, cap: int) -> Job:
-    return Job(number, Utterance(str(number), "text", "en", seed=number), PROMPT, cap)
+def job(number: int, text_ids: int, cap: int = 100) -> Job:
+    prompt = Prompt(np.zeros((4, 17), np.int32), np.zeros(2, np.int32), text_ids)
+    return Job(number, Utterance(str(number), "text", "en", seed=number), prompt, cap)
 
 
-def scheduler(*caps: int, slots: int = 2, group: int = 1, retries: int = 0) -> Scheduler:
+def scheduler(*text_ids: int, slots: int = 2, group: int = 1, retries: int = 0) -> Scheduler:
     one = Scheduler(slots, group, retries)
-    for number, cap in enumerate(caps):
-        one.add(job(number, cap))
+    for number, ids in enumerate(text_ids):
+        one.add(job(number, ids))
     return one
 
 
@@ -37,6 +37,10 @@ def admit_all(one: Scheduler, tick: int = 0) -> list[tuple[int, Job]]:
 def test_the_longest_go_first_and_equals_in_order_of_arrival() -> None:
     one = scheduler(5, 9, 5, 7, slots=4)
     assert numbers(admit_all(one)) == [1, 3, 0, 2]
+    one.evict()
+    one.add(job(0, 5, cap=900))
+    one.add(job(1, 9, cap=30))
+    assert numbers(admit_all(one)) == [1, 0], "the text counts, not how long it may take"
 
 
 def test_nobody_gets_a_slot_that_is_taken() -> None:

@@ -7,7 +7,7 @@ Weights are [out, in] and contiguous, as the checkpoint has them or packed to a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from narrate.errors import BackendError
 __all__ = [
     "Cache",
     "Feed",
+    "Few",
     "HeadNorms",
     "Kernels",
     "Norm",
@@ -44,8 +45,26 @@ Tensor = torch.Tensor
 
 
 @dataclass(frozen=True)
+class Few:
+    """Products of few rows in parts, and what takes parts: see `few_linear` and `fast_heads`.
+
+    `attend` is that of the talker's steps, None where somebody else's is wanted.
+    """
+
+    fits: Callable[[int, Iterable[Weight]], bool]
+    parts: Callable[[Tensor, Weight], Tensor]
+    swiglu: Callable[[Tensor, torch.dtype], Tensor]
+    add_norm: Callable[[Tensor, Tensor, Norm], Tensor]
+    attend_one: Callable[[Tensor, HeadNorms, Rotary, Cache, int], Tensor]
+    attend: Callable[[Tensor, HeadNorms, Rotary, Cache, Tensor, Tensor], Tensor] | None
+
+
+@dataclass(frozen=True)
 class Kernels:
-    """What one frame is made of, but for embeddings and the codec."""
+    """What one frame is made of, but for embeddings and the codec.
+
+    `few` is None where products of few rows are as those of many.
+    """
 
     name: str
     rms_norm: Callable[[Tensor, Norm], Tensor]
@@ -56,6 +75,7 @@ class Kernels:
     attend_short: Callable[[Tensor, HeadNorms, Rotary, Cache, int], Tensor]
     enter: Callable[[Tensor, HeadNorms, Rotary, Cache, Tensor], tuple[Tensor, Tensor, Tensor]]
     sample: Callable[..., None]
+    few: Few | None = None
 
     @classmethod
     def choose(cls, device: torch.device, option: str = "auto") -> Kernels:
@@ -68,7 +88,9 @@ class Kernels:
         if option == "auto":
             option = usual
         if option == "sdpa":
-            return replace(_MAKERS[usual](), name=option, attend=sdpa_attention.attend)
+            made = _MAKERS[usual]()
+            few = made.few and replace(made.few, attend=None)
+            return replace(made, name=option, attend=sdpa_attention.attend, few=few)
         if option not in _MAKERS:
             known = ", ".join(["auto", "sdpa", *_MAKERS])
             raise BackendError(f"there are no kernels called {option}", remedy=f"choose {known}")
@@ -116,7 +138,7 @@ def _triton() -> Kernels:
 
 
 def _library() -> Kernels:
-    from narrate.engine.kernels import library_linear
+    from narrate.engine.kernels import fast_attention, fast_heads, few_linear, library_linear
     from narrate.engine.kernels import packed_linear as packed
 
     return replace(
@@ -125,6 +147,14 @@ def _library() -> Kernels:
         norm_linear=_by_weight(library_linear.norm_linear, packed.norm_linear),
         norm_swiglu=_by_weight(library_linear.norm_swiglu, packed.norm_swiglu),
         add_linear=_by_weight(library_linear.add_linear, packed.add_linear),
+        few=Few(
+            fits=few_linear.fits,
+            parts=few_linear.parts,
+            swiglu=few_linear.swiglu,
+            add_norm=few_linear.add_norm,
+            attend_one=fast_heads.attend_one,
+            attend=fast_attention.attend,
+        ),
     )
 
 

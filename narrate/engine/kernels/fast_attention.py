@@ -20,16 +20,27 @@ _BLOCK = 64  # positions a step
 
 
 @triton.jit
-def _turned(source, real, weight, cos, sin, eps, DIM: tl.constexpr):
+def _whole(source, stride, real, kind: tl.constexpr, PARTS: tl.constexpr):
+    """What a product left in parts, added up and rounded as one that left whole."""
+    total = tl.load(source, mask=real, other=0.0).to(tl.float32)
+    for part in tl.static_range(1, PARTS):
+        total += tl.load(source + part * stride, mask=real, other=0.0).to(tl.float32)
+    return total.to(kind)
+
+
+@triton.jit
+def _turned(
+    source, stride, real, weight, cos, sin, eps,
+    kind: tl.constexpr, PARTS: tl.constexpr, DIM: tl.constexpr,
+):  # fmt: skip
     """Heads read from `source` [rows, half]: RMSNorm over both halves, then RoPE; fp32 inside."""
     HALF: tl.constexpr = DIM // 2
     half = tl.arange(0, HALF)[None]
-    x1 = tl.load(source, mask=real, other=0.0).to(tl.float32)
-    x2 = tl.load(source + HALF, mask=real, other=0.0).to(tl.float32)
+    x1 = _whole(source, stride, real, kind, PARTS).to(tl.float32)
+    x2 = _whole(source + HALF, stride, real, kind, PARTS).to(tl.float32)
     scale = tl.rsqrt((tl.sum(x1 * x1, 1) + tl.sum(x2 * x2, 1)) / DIM + eps)[:, None]
     a = x1 * scale * tl.load(weight + half).to(tl.float32)
     b = x2 * scale * tl.load(weight + HALF + half).to(tl.float32)
-    kind = source.dtype.element_ty
     return (a * cos - b * sin).to(kind), (b * cos + a * sin).to(kind)
 
 
@@ -43,8 +54,9 @@ def _store_pair(to, HALF: tl.constexpr, first, second, real):
 @triton.jit
 def _attend_kernel(
     qkv, q_weight, k_weight, cos_table, sin_table, keys, values, slots, lengths, out,
-    qkv_stride, q_eps, k_eps, scale, positions,
+    stride, qkv_stride, q_eps, k_eps, scale, positions,
     Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, BLOCK: tl.constexpr,
+    PARTS: tl.constexpr,
 ):  # fmt: skip
     HALF: tl.constexpr = DIM // 2
     SHARED: tl.constexpr = Q_HEADS // KV_HEADS
@@ -55,7 +67,7 @@ def _attend_kernel(
     query = tl.arange(0, _QUERY_TILE)[:, None]
     wanted = query < SHARED
     to = out + row.to(tl.int64) * Q_HEADS * DIM + (head * SHARED + query) * DIM + half
-    kind = out.dtype.element_ty
+    kind: tl.constexpr = out.dtype.element_ty
     if at < 0:
         nothing = tl.zeros([_QUERY_TILE, HALF], kind)
         _store_pair(to, HALF, nothing, nothing, wanted)
@@ -64,11 +76,11 @@ def _attend_kernel(
     sin = tl.load(sin_table + at * HALF + half)
     own = qkv + row.to(tl.int64) * qkv_stride
     from_q = own + (head * SHARED + query) * DIM + half
-    q1, q2 = _turned(from_q, wanted, q_weight, cos, sin, q_eps, DIM)
+    q1, q2 = _turned(from_q, stride, wanted, q_weight, cos, sin, q_eps, kind, PARTS, DIM)
     from_k = own + (Q_HEADS + head) * DIM + half
-    k1, k2 = _turned(from_k, half >= 0, k_weight, cos, sin, k_eps, DIM)
-    v1 = tl.load(from_k + KV_HEADS * DIM)
-    v2 = tl.load(from_k + KV_HEADS * DIM + HALF)
+    k1, k2 = _turned(from_k, stride, half >= 0, k_weight, cos, sin, k_eps, kind, PARTS, DIM)
+    v1 = _whole(from_k + KV_HEADS * DIM, stride, half >= 0, kind, PARTS)
+    v2 = _whole(from_k + KV_HEADS * DIM + HALF, stride, half >= 0, kind, PARTS)
     slot = tl.load(slots + row).to(tl.int64)
     base = (slot * KV_HEADS + head) * positions * DIM
     _store_pair(keys + base + at * DIM + half, HALF, k1, k2, half >= 0)
@@ -109,15 +121,18 @@ def attend(
     slots: torch.Tensor,
     lengths: torch.Tensor,
 ) -> torch.Tensor:
-    """See `plain.attend`."""
+    """See `plain.attend`; qkv may come in parts of a sum, [parts, n, width] fp32."""
+    count = len(qkv) if qkv.dim() == 3 else 1
+    rows, width = qkv.shape[-2:]
     _, kv_heads, positions, dim = cache.keys.shape
-    q_heads = qkv.shape[1] // dim - 2 * kv_heads
-    out = torch.empty(qkv.shape[0], q_heads * dim, dtype=qkv.dtype, device=qkv.device)
-    _attend_kernel[(qkv.shape[0], kv_heads)](
+    q_heads = width // dim - 2 * kv_heads
+    kind = qkv.dtype if qkv.dim() == 2 else cache.keys.dtype
+    out = torch.empty(rows, q_heads * dim, dtype=kind, device=qkv.device)
+    _attend_kernel[(rows, kv_heads)](
         qkv, heads.q.weight, heads.k.weight, rotary.cos, rotary.sin,
         cache.keys, cache.values, slots, lengths, out,
-        qkv.stride(0), heads.q.eps, heads.k.eps, dim**-0.5, positions,
-        q_heads, kv_heads, dim, _BLOCK, num_warps=4, num_stages=2,
+        rows * width, qkv.stride(-2), heads.q.eps, heads.k.eps, dim**-0.5, positions,
+        q_heads, kv_heads, dim, _BLOCK, count, num_warps=4, num_stages=2,
     )  # fmt: skip
     return out
 
@@ -135,7 +150,7 @@ def _attend_short_kernel(
     row = tl.program_id(0).to(tl.int64)
     head = tl.program_id(1)
     half = tl.arange(0, HALF)[None]
-    kind = out.dtype.element_ty
+    kind: tl.constexpr = out.dtype.element_ty
     own = qkv + row * COUNT * WIDTH
     base = (row * KV_HEADS + head) * positions * DIM
 
@@ -145,7 +160,7 @@ def _attend_short_kernel(
     turn = (start + fresh) * HALF + half
     cos = tl.load(cos_table + turn, mask=new, other=0.0)
     sin = tl.load(sin_table + turn, mask=new, other=0.0)
-    k1, k2 = _turned(from_k, new, k_weight, cos, sin, k_eps, DIM)
+    k1, k2 = _turned(from_k, 0, new, k_weight, cos, sin, k_eps, kind, 1, DIM)
     to = base + (start + fresh) * DIM + half
     _store_pair(keys + to, HALF, k1, k2, new)
     v1 = tl.load(from_k + KV_HEADS * DIM, mask=new, other=0.0)
@@ -161,7 +176,7 @@ def _attend_short_kernel(
     turn = (start + token) * HALF + half
     cos = tl.load(cos_table + turn, mask=wanted, other=0.0)
     sin = tl.load(sin_table + turn, mask=wanted, other=0.0)
-    q1, q2 = _turned(from_q, wanted, q_weight, cos, sin, q_eps, DIM)
+    q1, q2 = _turned(from_q, 0, wanted, q_weight, cos, sin, q_eps, kind, 1, DIM)
 
     tl.debug_barrier()  # what this program has just written is read back below
     step = tl.arange(0, BLOCK)

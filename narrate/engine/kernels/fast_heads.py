@@ -10,39 +10,54 @@ from __future__ import annotations
 import torch
 import triton
 import triton.language as tl
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from narrate.engine.kernels import fast_attention
-from narrate.engine.kernels.early import can_start_early, start_early
+from narrate.engine.kernels.early import can_start_early
 from narrate.engine.kernels.shapes import Cache, HeadNorms, Rotary
 
-__all__ = ["attend_short", "enter"]
+__all__ = ["attend_one", "attend_short", "enter"]
 
 _MOST_HELD = 16  # positions that one program keeps in its registers
 _REGISTERS = 168  # a thread; more of them leave room for fewer programs
 
 
 @triton.jit
-def _turned(source, weight, lane, cos, sin, eps, DIM: tl.constexpr):
-    """One head: RMSNorm, then RoPE in fp32, rounded to the source's type."""
+def _whole(source, stride, lane, kind: tl.constexpr, PARTS: tl.constexpr):
+    """What a product left in parts, added up and rounded as one that left whole."""
+    total = tl.load(source + lane).to(tl.float32)
+    for part in tl.static_range(1, PARTS):
+        total += tl.load(source + part * stride + lane).to(tl.float32)
+    return total.to(kind)
+
+
+@triton.jit
+def _turned(
+    source, stride, weight, lane, cos, sin, eps,
+    kind: tl.constexpr, PARTS: tl.constexpr, DIM: tl.constexpr,
+):  # fmt: skip
+    """One head: RMSNorm, then RoPE in fp32, rounded to `kind`."""
     HALF: tl.constexpr = DIM // 2
     other = (lane + HALF) % DIM
-    x = tl.load(source + lane).to(tl.float32)
-    y = tl.load(source + other).to(tl.float32)
+    x = _whole(source, stride, lane, kind, PARTS).to(tl.float32)
+    y = _whole(source, stride, other, kind, PARTS).to(tl.float32)
     scale = tl.rsqrt(tl.sum(x * x, 0) / DIM + eps)
     x = x * scale * tl.load(weight + lane).to(tl.float32)
     y = y * scale * tl.load(weight + other).to(tl.float32)
     y = tl.where(lane < HALF, -y, y)
-    return (x * cos + y * sin).to(source.dtype.element_ty)
+    return (x * cos + y * sin).to(kind)
 
 
 @triton.jit(do_not_specialize=["start"])
 def _attend_one_kernel(
     qkv, q_weight, k_weight, cos_table, sin_table, keys, values, out,
-    q_eps, k_eps, scale, positions, start,
+    q_eps, k_eps, scale, rows, positions, start,
     Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, BLOCK: tl.constexpr,
-    EARLY: tl.constexpr,
+    PARTS: tl.constexpr, EARLY: tl.constexpr, SETTLED: tl.constexpr,
 ):  # fmt: skip
-    start_early(EARLY)
+    if EARLY:
+        gdc_launch_dependents()
+    kind: tl.constexpr = out.dtype.element_ty
     HALF: tl.constexpr = DIM // 2
     SHARED: tl.constexpr = Q_HEADS // KV_HEADS
     row = tl.program_id(0).to(tl.int64)
@@ -51,20 +66,27 @@ def _attend_one_kernel(
     step = tl.arange(0, BLOCK)
     base = (row * KV_HEADS + head) * positions * DIM
     there = step < start
+    if EARLY and not SETTLED:
+        gdc_wait()
     here = base + step[:, None] * DIM + lane[None]
     old_k = tl.load(keys + here, mask=there[:, None], other=0.0)
     old_v = tl.load(values + here, mask=there[:, None], other=0.0)
     cos = tl.load(cos_table + start * HALF + lane % HALF)
     sin = tl.load(sin_table + start * HALF + lane % HALF)
+    if EARLY and SETTLED:
+        gdc_wait()
     own = qkv + row * (Q_HEADS + 2 * KV_HEADS) * DIM
+    stride = rows * (Q_HEADS + 2 * KV_HEADS) * DIM
     from_k = own + (Q_HEADS + head) * DIM
-    v = tl.load(from_k + KV_HEADS * DIM + lane)
-    k = _turned(from_k, k_weight, lane, cos, sin, k_eps, DIM)
+    v = _whole(from_k + KV_HEADS * DIM, stride, lane, kind, PARTS)
+    k = _turned(from_k, stride, k_weight, lane, cos, sin, k_eps, kind, PARTS, DIM)
     tl.store(keys + base + start * DIM + lane, k.to(keys.dtype.element_ty))
     tl.store(values + base + start * DIM + lane, v.to(values.dtype.element_ty))
     for shared in tl.static_range(SHARED):
         at = head * SHARED + shared
-        q = _turned(own + at * DIM, q_weight, lane, cos, sin, q_eps, DIM).to(tl.float32)
+        from_q = own + at * DIM
+        q = _turned(from_q, stride, q_weight, lane, cos, sin, q_eps, kind, PARTS, DIM)
+        q = q.to(tl.float32)
         scores = tl.where(there, tl.sum(old_k.to(tl.float32) * q[None], 1) * scale, float("-inf"))
         new = tl.sum(k.to(tl.float32) * q, 0) * scale
         top = tl.maximum(tl.max(scores, 0), new)
@@ -79,18 +101,27 @@ def attend_short(
     qkv: torch.Tensor, heads: HeadNorms, rotary: Rotary, cache: Cache, start: int
 ) -> torch.Tensor:
     """See `plain.attend_short`."""
-    rows, count = qkv.shape[:2]
+    rows, count, width = qkv.shape
     if count != 1 or start > _MOST_HELD:
         return fast_attention.attend_short(qkv, heads, rotary, cache, start)
+    return attend_one(qkv.view(1, rows, width), heads, rotary, cache, start)[:, None]
+
+
+def attend_one(
+    qkv: torch.Tensor, heads: HeadNorms, rotary: Rotary, cache: Cache, start: int
+) -> torch.Tensor:
+    """`plain.attend_short` of one token after at most 16: qkv [parts, n, width] -> [n, heads]."""
+    count, rows, width = qkv.shape
     _, kv_heads, positions, dim = cache.keys.shape
-    q_heads = qkv.shape[2] // dim - 2 * kv_heads
-    out = torch.empty(rows, 1, q_heads * dim, dtype=qkv.dtype, device=qkv.device)
+    q_heads = width // dim - 2 * kv_heads
+    out = torch.empty(rows, q_heads * dim, dtype=cache.keys.dtype, device=qkv.device)
     early = can_start_early(rows, qkv)
     _attend_one_kernel[(rows, kv_heads)](
         qkv, heads.q.weight, heads.k.weight, rotary.cos, rotary.sin,
         cache.keys, cache.values, out,
-        heads.q.eps, heads.k.eps, dim**-0.5, positions, start,
-        q_heads, kv_heads, dim, triton.next_power_of_2(max(start, 2)), early,
+        heads.q.eps, heads.k.eps, dim**-0.5, rows, positions, start,
+        q_heads, kv_heads, dim, triton.next_power_of_2(max(start, 2)), count, early,
+        start > 1,  # a sampler lies between what the cache holds and now: see `early`
         num_warps=1, maxnreg=_REGISTERS, launch_pdl=early,
     )  # fmt: skip
     return out

@@ -13,10 +13,12 @@ from typing import NamedTuple
 import torch
 import triton
 import triton.language as tl
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
+from narrate.engine.kernels.early import can_start_early
 from narrate.engine.kernels.shapes import Norm
 
-__all__ = ["Tile", "add_linear", "norm_linear", "norm_swiglu", "rms_norm"]
+__all__ = ["Tile", "add_linear", "launch_rms_norm", "norm_linear", "norm_swiglu", "rms_norm"]
 
 
 class Tile(NamedTuple):
@@ -30,14 +32,29 @@ class Tile(NamedTuple):
 
 
 @triton.jit
-def _rms_norm_kernel(x, weight, out, width, eps, WIDTH: tl.constexpr):
+def _rms_norm_kernel(
+    x, sums, weight, out, rows, width, eps,
+    PARTS: tl.constexpr, WIDTH: tl.constexpr, EARLY: tl.constexpr,
+):  # fmt: skip
+    if EARLY:
+        gdc_launch_dependents()
     row = tl.program_id(0).to(tl.int64)
     lane = tl.arange(0, WIDTH)
     fits = lane < width
-    wide = tl.load(x + row * width + lane, mask=fits, other=0.0).to(tl.float32)
-    scaled = wide * tl.rsqrt(tl.sum(wide * wide, 0) / width + eps)
+    scale = tl.load(weight + lane, mask=fits, other=0.0)
+    if EARLY:
+        gdc_wait()
     kind = out.dtype.element_ty
-    scaled = tl.load(weight + lane, mask=fits, other=0.0) * scaled.to(kind)
+    wide = tl.load(x + row * width + lane, mask=fits, other=0.0).to(tl.float32)
+    if PARTS:
+        total = tl.zeros([WIDTH], tl.float32)
+        for part in tl.static_range(PARTS):
+            total += tl.load(sums + (part * rows + row) * width + lane, mask=fits, other=0.0)
+        added = (wide + total).to(kind)
+        tl.store(x + row * width + lane, added, mask=fits)
+        wide = added.to(tl.float32)
+    scaled = wide * tl.rsqrt(tl.sum(wide * wide, 0) / width + eps)
+    scaled = scale * scaled.to(kind)
     tl.store(out + row * width + lane, scaled.to(kind), mask=fits)
 
 
@@ -106,12 +123,21 @@ def product(
 
 def rms_norm(x: torch.Tensor, norm: Norm) -> torch.Tensor:
     """See `plain.rms_norm`."""
+    return launch_rms_norm(x, norm)
+
+
+def launch_rms_norm(x: torch.Tensor, norm: Norm, sums: torch.Tensor | None = None) -> torch.Tensor:
+    """RMSNorm of x, to which `sums` [parts, n, width] fp32 are added before, in place."""
     assert x.is_contiguous(), "rows are read one after the other: hand over x.contiguous()"
     width = x.shape[-1]
+    rows = x.numel() // width
     out = torch.empty_like(x)
-    _rms_norm_kernel[(x.numel() // width,)](
-        x, norm.weight, out, width, norm.eps, triton.next_power_of_2(width), num_warps=4
-    )
+    early = can_start_early(rows, x)
+    _rms_norm_kernel[(rows,)](
+        x, x if sums is None else sums, norm.weight, out, rows, width, norm.eps,
+        0 if sums is None else len(sums), triton.next_power_of_2(width), early,
+        num_warps=4, launch_pdl=early,
+    )  # fmt: skip
     return out
 
 

@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 
 from narrate.engine.kernels import noise
-from narrate.engine.kernels.early import can_start_early, start_early
+from narrate.engine.kernels.early import can_start_early, start_last
 from narrate.engine.kernels.shapes import Feed, Rows, Rules
 
 __all__ = ["sample"]
@@ -78,19 +78,28 @@ def _gumbel(seed, frame, group, tokens):
 
 
 @triton.jit
+def _whole(source, stride, inside, PARTS: tl.constexpr):
+    """What a product left in parts (`few_linear`), added up."""
+    total = tl.load(source, mask=inside, other=0.0).to(tl.float32)
+    for part in tl.static_range(1, PARTS):
+        total += tl.load(source + part * stride, mask=inside, other=0.0)
+    return total
+
+
+@triton.jit
 def _sample_kernel(
     logits, seeds, frames, codes, faults, seen, step, x, embedding, total,
     vocab, group, codes_stride, temperature, top_k, penalty, min_frames, eos, suppress_from,
-    step_width, total_width,
+    step_width, total_width, PARTS: tl.constexpr,
     GREEDY: tl.constexpr, PENALTY: tl.constexpr, FEEDS_STEP: tl.constexpr,
     FEEDS_TOTAL: tl.constexpr, FIRST: tl.constexpr,
     VOCAB: tl.constexpr, STEP: tl.constexpr, TOTAL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
-    start_early(EARLY)
+    start_last(EARLY)
     row = tl.program_id(0).to(tl.int64)
     tokens = tl.arange(0, VOCAB)
     inside = tokens < vocab
-    raw = tl.load(logits + row * vocab + tokens, mask=inside, other=0.0).to(tl.float32)
+    raw = _whole(logits + row * vocab + tokens, tl.num_programs(0) * vocab, inside, PARTS)
     finite = tl.abs(raw) < float("inf")  # false for a NaN too
     bad = tl.sum((~finite).to(tl.int32), 0) > 0
     scores = tl.where(finite, raw, 0.0)
@@ -142,7 +151,8 @@ def sample(
     logits: torch.Tensor, group: int, rules: Rules, rows: Rows, feed: Feed | None = None
 ) -> None:
     """See `plain.sample`."""
-    count, vocab = logits.shape
+    parts = len(logits) if logits.dim() == 3 else 1  # as `few_linear` leaves them
+    count, vocab = logits.shape[-2:]
     steps = feed is not None and feed.step is not None and feed.x is not None
     # A pointer that its flag keeps from being read still has to be some tensor.
     step, x = (feed.step, feed.x) if feed is not None and steps else (logits, logits)
@@ -155,7 +165,7 @@ def sample(
         vocab, group, rows.codes.stride(0), rules.temperature,
         rules.top_k if rules.top_k > 0 else vocab + 1, rules.penalty,
         rules.min_frames, rules.eos, rules.suppress_from, step.shape[1], embedding.shape[1],
-        rules.greedy, rules.penalty != 1.0, steps, feed is not None, group == 0,
+        parts, rules.greedy, rules.penalty != 1.0, steps, feed is not None, group == 0,
         triton.next_power_of_2(vocab), triton.next_power_of_2(step.shape[1]),
         triton.next_power_of_2(embedding.shape[1]), early,
         # Products must round before they are added: the noise has the same bits everywhere.

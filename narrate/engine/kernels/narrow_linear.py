@@ -1,9 +1,9 @@
-"""Matrix products of a few rows, in Triton; twins: `plain.py`.
+"""Matrix products of one row, in Triton; twins: `plain.py`.
 
-With one to four rows a product only reads its weight once, as fast as memory gives it: a program
-takes a few columns over the whole depth and sums without matrix units. Norm, SwiGLU and residual
-are fused in as in `fast_linear`. On cards that can, a program fetches its weights while the kernel
-before it still runs.
+A product of one row only reads its weight once, as fast as memory gives it: a program takes a few
+columns over the whole depth and sums without matrix units, each weight where it was read to. Norm,
+SwiGLU and residual are fused in as in `fast_linear`. On cards that can, a program fetches its
+weights while the kernel before it still runs.
 """
 
 from __future__ import annotations
@@ -13,78 +13,102 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from narrate.engine.kernels.early import FEW_ROWS, can_start_early
-from narrate.engine.kernels.shapes import Norm
+from narrate.engine.kernels.early import can_start_early
+from narrate.engine.kernels.shapes import Norm, Packed, Weight
+from narrate.engine.kernels.widening import as_read, widened
 
-__all__ = ["add_linear", "fits", "norm_linear", "norm_swiglu"]
+__all__ = ["add_linear", "fits", "norm_linear", "norm_swiglu", "product"]
 
-# Columns a program, depth a step, warps: by measurement, docs/log.md.
-_BROAD, _LONG, _GATED = (4, 1024, 4), (4, 2048, 8), (2, 1024, 2)
+# Columns a program, depth a step, warps, by depth where it matters: measured, docs/log.md.
+_GATED = (2, 1024, 2)
+_BROAD, _BROAD_DEEP = (4, 1024, 4), (4, 2048, 4)
+_LONG, _LONG_DEEP = (8, 2048, 8), (4, 4096, 8)
+# Nobody reads a weight again before the others have passed through the cache.
+_ONCE = "evict_first"
+
+
+@triton.jit
+def _by_channel(sums, scales, real, PACKED: tl.constexpr):
+    if PACKED:
+        sums *= tl.load(scales, mask=real, other=0.0)
+    return sums
 
 
 @triton.jit
 def _narrow_kernel(
-    x, norm, weight, out, columns, depth, eps,
-    ROWS: tl.constexpr, NORM: tl.constexpr, GATED: tl.constexpr, ADD: tl.constexpr,
-    COLUMNS: tl.constexpr, DEPTH: tl.constexpr, EARLY: tl.constexpr,
+    x, norm, weight, scales, out, columns, depth, eps,
+    NORM: tl.constexpr, GATED: tl.constexpr, ADD: tl.constexpr,
+    COLUMNS: tl.constexpr, DEPTH: tl.constexpr, EARLY: tl.constexpr, POLICY: tl.constexpr,
+    PACKED: tl.constexpr,
 ):  # fmt: skip
     if EARLY:
         gdc_launch_dependents()
     column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
     real = column < columns
     lane = tl.arange(0, DEPTH)
-    row = tl.arange(0, ROWS)
     from_w = weight + column.to(tl.int64)[:, None] * depth + lane[None]
-    sums = tl.zeros([ROWS, COLUMNS], tl.float32)
-    others = tl.zeros([ROWS, COLUMNS], tl.float32)
-    squares = tl.zeros([ROWS], tl.float32)
+    sums = tl.zeros([COLUMNS], tl.float32)
+    others = tl.zeros([COLUMNS], tl.float32)
+    squares = 0.0
     for start in range(0, depth, DEPTH):
         deep = start + lane < depth
         mask = real[:, None] & deep[None]
-        w = tl.load(from_w + start, mask=mask, other=0.0).to(tl.float32)
+        w = tl.load(from_w + start, mask=mask, other=0.0, eviction_policy=POLICY)
         if GATED:
-            u = tl.load(from_w + columns * depth + start, mask=mask, other=0.0).to(tl.float32)
+            from_u = from_w + columns * depth + start
+            u = tl.load(from_u, mask=mask, other=0.0, eviction_policy=POLICY)
         if EARLY:
             gdc_wait()  # weights are nobody's result: only what follows waits for the last kernel
-        a = tl.load(x + row[:, None] * depth + (start + lane)[None], mask=deep[None], other=0.0)
+        a = tl.load(x + start + lane, mask=deep, other=0.0)
         wide = a.to(tl.float32)
         if NORM:
-            squares += tl.sum(wide * wide, 1)
+            squares += tl.sum(wide * wide, 0)
             scale = tl.load(norm + start + lane, mask=deep, other=0.0).to(tl.float32)
-            wide = (wide * scale[None]).to(a.dtype).to(tl.float32)
-        sums += tl.sum(wide[:, None, :] * w[None], 2)
+            wide = (wide * scale).to(a.dtype).to(tl.float32)
+        sums += tl.sum(wide[None] * widened(w, a.dtype).to(tl.float32), 1)
         if GATED:
-            others += tl.sum(wide[:, None, :] * u[None], 2)
+            others += tl.sum(wide[None] * widened(u, a.dtype).to(tl.float32), 1)
     if NORM:
-        scale = tl.rsqrt(squares / depth + eps)[:, None]
+        scale = tl.rsqrt(squares / depth + eps)
         sums *= scale
         others *= scale
+    sums = _by_channel(sums, scales + column, real, PACKED)
     if GATED:
+        others = _by_channel(others, scales + columns + column, real, PACKED)
         sums = sums * tl.sigmoid(sums) * others
-    to = out + row[:, None] * columns + column[None]
     if ADD:
-        sums += tl.load(to, mask=real[None], other=0.0).to(tl.float32)
-    tl.store(to, sums.to(out.dtype.element_ty), mask=real[None])
+        sums += tl.load(out + column, mask=real, other=0.0).to(tl.float32)
+    tl.store(out + column, sums.to(out.dtype.element_ty), mask=real)
 
 
-def _product(
-    x: torch.Tensor, weight: torch.Tensor, out: torch.Tensor,
+def product(
+    x: torch.Tensor, weight: Weight, out: torch.Tensor,
     norm: Norm | None = None, gated: bool = False, add: bool = False,
 ) -> torch.Tensor:  # fmt: skip
-    rows, depth = x.shape
-    columns = out.shape[1]
-    early = can_start_early(rows, x)
-    wide, deep, warps = _GATED if gated else _LONG if columns <= 2048 else _BROAD
+    """`out` [1, columns], filled: x [1, depth] by the weight, with what is fused in."""
+    values, scales = as_read(weight)
+    depth, columns = x.shape[1], out.shape[1]
+    early = can_start_early(1, x)
+    wide, deep, warps = _tile(columns, depth, gated)
     _narrow_kernel[(triton.cdiv(columns, wide),)](
-        x, norm.weight if norm else x, weight, out, columns, depth, norm.eps if norm else 0.0,
-        rows, norm is not None, gated, add, wide, deep, early, num_warps=warps, launch_pdl=early,
+        x, norm.weight if norm else x, values, scales, out, columns, depth,
+        norm.eps if norm else 0.0, norm is not None, gated, add, wide, deep, early, _ONCE,
+        isinstance(weight, Packed), num_warps=warps, launch_pdl=early,
     )  # fmt: skip
     return out
 
 
-def fits(x: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Whether these products are for this file: few rows, a power of two, of one type."""
-    return len(x) in (1, 2, FEW_ROWS) and x.dtype == weight.dtype
+def _tile(columns: int, depth: int, gated: bool) -> tuple[int, int, int]:
+    if gated:
+        return _GATED
+    if columns > 2048:
+        return _BROAD if depth <= 1024 else _BROAD_DEEP
+    return _LONG_DEEP if 2048 < depth <= 4096 else _LONG
+
+
+def fits(x: torch.Tensor, weight: Weight) -> bool:
+    """Whether these products are for this file: one row, of the weight's type or packed."""
+    return len(x) == 1 and (isinstance(weight, Packed) or x.dtype == weight.dtype)
 
 
 def norm_linear(
@@ -92,15 +116,15 @@ def norm_linear(
 ) -> torch.Tensor:
     """See `plain.norm_linear`."""
     out = torch.empty(len(x), len(weight), dtype=out_dtype or x.dtype, device=x.device)
-    return _product(x.contiguous(), weight, out, norm)
+    return product(x.contiguous(), weight, out, norm)
 
 
 def norm_swiglu(x: torch.Tensor, norm: Norm, gate_up: torch.Tensor) -> torch.Tensor:
     """See `plain.norm_swiglu`."""
     out = torch.empty(len(x), len(gate_up) // 2, dtype=x.dtype, device=x.device)
-    return _product(x.contiguous(), gate_up, out, norm, gated=True)
+    return product(x.contiguous(), gate_up, out, norm, gated=True)
 
 
 def add_linear(x: torch.Tensor, a: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """See `plain.add_linear`."""
-    return _product(a.contiguous(), weight, x, add=True)
+    return product(a.contiguous(), weight, x, add=True)

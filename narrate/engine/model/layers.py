@@ -8,9 +8,17 @@ from dataclasses import dataclass
 import torch
 
 from narrate.engine.config import ModelConfig, StackConfig
-from narrate.engine.kernels import HeadNorms, Kernels, Norm, Rotary, Weight
+from narrate.engine.kernels import Cache, Few, HeadNorms, Kernels, Norm, Rotary, Weight
 
-__all__ = ["Layer", "Model", "Predictor", "Stack", "layer_forward"]
+__all__ = [
+    "Layer",
+    "Model",
+    "Predictor",
+    "Stack",
+    "few_of",
+    "forward_in_parts",
+    "layer_forward",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,3 +91,32 @@ def layer_forward(
     kernels.add_linear(x, attend(kernels.norm_linear(x, layer.norm, layer.qkv)), layer.out)
     kernels.add_linear(x, kernels.norm_swiglu(x, layer.mlp_norm, layer.gate_up), layer.down)
     return x
+
+
+def few_of(kernels: Kernels, rows: int, stack: Stack, head: torch.Tensor) -> Few | None:
+    """The products for so few rows, where this stack's weights suit them."""
+    one = stack.layers[0]
+    weights = (one.qkv, one.out, one.gate_up, one.down, head)
+    return kernels.few if kernels.few is not None and kernels.few.fits(rows, weights) else None
+
+
+def forward_in_parts(
+    x: torch.Tensor,
+    stack: Stack,
+    caches: tuple[Cache, ...],
+    kernels: Kernels,
+    few: Few,
+    attend: Callable[[torch.Tensor, Layer, Cache], torch.Tensor],
+) -> torch.Tensor:
+    """All layers onto x [n, hidden] of few rows, in place; returns what the last norm gives.
+
+    A product leaves its sum in parts, and every residual is added together with the norm after it.
+    """
+    norms = [layer.norm for layer in stack.layers[1:]] + [stack.norm]
+    y = kernels.rms_norm(x, stack.layers[0].norm)
+    for layer, cache, norm in zip(stack.layers, caches, norms, strict=True):
+        heads = attend(few.parts(y, layer.qkv), layer, cache)
+        y = few.add_norm(x, few.parts(heads, layer.out), layer.mlp_norm)
+        inner = few.swiglu(few.parts(y, layer.gate_up), y.dtype)
+        y = few.add_norm(x, few.parts(inner, layer.down), norm)
+    return y

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from narrate.engine.kernels import Cache, Feed, Kernels, Rows, Rules
-from narrate.engine.model.layers import Layer, Model, layer_forward
+from narrate.engine.kernels import Cache, Feed, Few, Kernels, Rows, Rules
+from narrate.engine.model.layers import Layer, Model, few_of, forward_in_parts, layer_forward
 
 __all__ = ["feed_of", "predict", "predictor_inputs"]
 
@@ -40,17 +40,48 @@ def predict(
 ) -> None:
     """Draw codes 1 and up into rows.codes; `first` [n, width] is the talker's state, projected.
 
-    x [n, width] holds the input of code 0 and is overwritten by every step; the first step takes
-    both as two positions.
+    x [n, width] holds the input of code 0 and is overwritten by every step. The first step takes
+    both as two positions, but for few rows, whose launches would wait for each other: there `first`
+    goes alone, before.
     """
-    both = torch.stack((first, x), 1)
-    state = _forward(model, kernels, both, caches, 0)[:, 1].contiguous()  # kernels want it so
+    few = few_of(kernels, len(x), model.predictor.stack, model.predictor.heads[0])
+    if few is None and len(x) > 1:
+        both = torch.stack((first, x), 1)
+        state = _forward(model, kernels, both, caches, 0)[:, 1].contiguous()  # kernels want it so
+        logits = _logits(model, kernels, state, 1)
+    else:
+        _position(model, kernels, few, first.clone(), caches, 0)
+        logits = _position(model, kernels, few, x, caches, 1)
     for group in range(1, model.config.groups):
-        norm, head = model.predictor.stack.norm, model.predictor.heads[group - 1]
-        logits = kernels.norm_linear(state, norm, head, torch.float32)
         kernels.sample(logits, group, rules, rows, feed_of(model, group, x, total))
         if group < model.config.groups - 1:
-            state = _forward(model, kernels, x[:, None], caches, group + 1)[:, 0]
+            logits = _position(model, kernels, few, x, caches, group + 1)
+
+
+def _position(
+    model: Model,
+    kernels: Kernels,
+    few: Few | None,
+    x: torch.Tensor,
+    caches: tuple[Cache, ...],
+    position: int,
+) -> torch.Tensor:
+    """One position of every row: x [n, width] is overwritten; the logits of its group, if any."""
+    if few is None:
+        state = _forward(model, kernels, x[:, None], caches, position)[:, 0]
+        return _logits(model, kernels, state, position) if position else state
+    stack = model.predictor.stack
+
+    def attend(qkv: torch.Tensor, layer: Layer, cache: Cache) -> torch.Tensor:
+        return few.attend_one(qkv, layer.heads, stack.rotary, cache, position)
+
+    state = forward_in_parts(x, stack, caches, kernels, few, attend)
+    return few.parts(state, model.predictor.heads[position - 1]) if position else state
+
+
+def _logits(model: Model, kernels: Kernels, state: torch.Tensor, group: int) -> torch.Tensor:
+    head = model.predictor.heads[group - 1]
+    return kernels.norm_linear(state, model.predictor.stack.norm, head, torch.float32)
 
 
 def _forward(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from narrate.engine.kernels import Cache, Kernels
-from narrate.engine.model.layers import Layer, Model, layer_forward
+from narrate.engine.model.layers import Layer, Model, few_of, forward_in_parts, layer_forward
 
 __all__ = ["embed", "prefill", "talker_step"]
 
@@ -56,9 +56,19 @@ def talker_step(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One position a row: x [n, hidden] is overwritten; lengths [n] as `Kernels.attend` has them.
 
-    Returns the normalised state [n, hidden] and the logits of code 0 [n, vocab] in fp32.
+    Returns the normalised state [n, hidden] and the logits of code 0 in fp32, [n, vocab] or, of few
+    rows, [parts, n, vocab].
     """
     stack = model.talker
+    few = few_of(kernels, len(x), stack, model.head)
+    if few is not None and few.attend is not None:
+        in_parts = few.attend
+
+        def attend_parts(qkv: torch.Tensor, layer: Layer, cache: Cache) -> torch.Tensor:
+            return in_parts(qkv, layer.heads, stack.rotary, cache, slots, lengths)
+
+        state = forward_in_parts(x, stack, caches, kernels, few, attend_parts)
+        return state, few.parts(state, model.head)
     for layer, cache in zip(stack.layers, caches, strict=True):
 
         def attend(qkv: torch.Tensor, layer: Layer = layer, cache: Cache = cache) -> torch.Tensor:
