@@ -80,20 +80,20 @@ class Engine:
     """
 
     def __init__(self, folder: Path, options: EngineOptions) -> None:
+        _set_precision(options, options.place())  # loading multiplies, too
         self._set_up(_load(folder, options), options)
 
     @classmethod
     def of(cls, parts: Parts, options: EngineOptions) -> Engine:
         """An engine from parts that are there already."""
         engine = cls.__new__(cls)
+        _set_precision(options, parts.model.codes.device)
         engine._set_up(parts, options)
         return engine
 
     def _set_up(self, parts: Parts, options: EngineOptions) -> None:
         self.parts, self.options = parts, options
         self.device = parts.model.codes.device
-        torch.backends.cuda.matmul.allow_tf32 = options.tf32
-        torch.backends.cudnn.allow_tf32 = options.tf32
         kernels = Kernels.choose(self.device, options.kernels)
         self._computer = Computer(
             parts.model, kernels, *rules_of(parts.model.config, parts.sampling)
@@ -271,6 +271,13 @@ class Engine:
     def close(self) -> None:
         """Give the card's memory back."""
         self._runner.close()
+
+
+def _set_precision(options: EngineOptions, device: torch.device) -> None:
+    """Say what fp32 products may be, whatever this process was told before."""
+    tf32 = options.tf32 and device.type == "cuda"
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = options.tf32
 
 
 def _smaller(batch: int, error: torch.OutOfMemoryError) -> int:

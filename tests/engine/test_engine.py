@@ -72,6 +72,22 @@ def test_what_is_said_depends_on_nobody_else(tiny: Tiny, voice: VoicePrompt) -> 
     assert said(late.speak(iter(book), voice)) == first
 
 
+def test_what_is_said_does_not_hang_on_what_the_process_did_before(
+    tiny: Tiny, voice: VoicePrompt
+) -> None:
+    """Another model may have allowed products of fewer digits: loading multiplies, too."""
+    options = EngineOptions(device="cpu", batch_size=2, max_context=128, retries=0)
+    heard = []
+    before = torch.get_float32_matmul_precision()
+    try:
+        for allowed in ("highest", "medium"):
+            torch.set_float32_matmul_precision(allowed)
+            heard.append(said(Engine(tiny.folder, options).speak(iter(utterances(2, 4)), voice)))
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert heard[0] == heard[1]
+
+
 def test_another_seed_says_something_else(tiny: Tiny, voice: VoicePrompt) -> None:
     one, (utterance,) = engine(tiny), utterances(1)
     other = replace(utterance, seed=utterance.seed + 1)

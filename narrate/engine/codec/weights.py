@@ -110,7 +110,10 @@ def _build(get: Get, config: CodecConfig, grades: Sequence[Grade]) -> CodecWeigh
 
 
 def _tables(get: Get, c: CodecConfig) -> Tensor:
-    """Codebooks through their output projection, fp32; the first has a projection of its own."""
+    """Codebooks through their output projection, fp32; the first has a projection of its own.
+
+    Multiplied in fp64: what a process allows fp32 products to be must not be heard.
+    """
     inner = c.codebook_dim // 2
     tables = []
     for index in range(c.quantizers):
@@ -119,7 +122,7 @@ def _tables(get: Get, c: CodecConfig) -> Tensor:
         usage = get(f"{book}cluster_usage", c.codebook_size).clamp(min=1e-5)
         rows = get(f"{book}embedding_sum", c.codebook_size, inner) / usage[:, None]
         project = get(f"quantizer.{part}.output_proj.weight", c.codebook_dim, inner, 1)[..., 0]
-        tables.append(rows @ project.T)
+        tables.append((rows.double() @ project.double().T).float())
     return torch.stack(tables)
 
 
