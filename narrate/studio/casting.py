@@ -74,6 +74,8 @@ def cast(job: Job, *, download: bool = True) -> Cast:
         backend = open_backend(name, _options(job, None, _server(job, request)))
         opened = open_voice(request, _home(), None, backend.digest)
         return Cast(backend, opened.voice, opened.notes)
+    if request.kind == "base":  # what is wrong with a recording is said before a model is fetched
+        open_voice(request, _home(), None)
     words = job.model or DEFAULT_MODEL
     checkpoint = open_checkpoint(find_model(words, request.kind, download=download))
     opened = open_voice(request, _home(), checkpoint)
@@ -111,8 +113,8 @@ def _backend_name(job: Job, request: VoiceRequest) -> str:
     has_voice = job.voice is not None or job.voice_design is not None
     if given and not has_voice:
         raise VoiceError(
-            f"{given[0]} says nothing without a recording",
-            remedy="add --voice with the recording",
+            f"{given[0]} says nothing without a voice",
+            remedy="add --voice with a recording, or leave it out",
         )
     name = _REMOTE if job.backend == AUTO and job.server else job.backend
     if name == AUTO:
@@ -137,7 +139,9 @@ def _backend_name(job: Job, request: VoiceRequest) -> str:
 
 
 def _voice_options(job: Job) -> Mapping[str, object]:
-    return {"--voice-text": job.voice_text, "--voice-text-file": job.voice_text_file}
+    """What was said of a recording; of a model, where it is not the wrong backend that is named."""
+    given = {"--voice-text": job.voice_text, "--voice-text-file": job.voice_text_file}
+    return given | ({"--model": job.model} if job.backend in (AUTO, _PREVIEW) else {})
 
 
 def _options(

@@ -120,6 +120,8 @@ def _unused(name: str, taken: set[str]) -> str:
 
 def _sha256(source: Path) -> str:
     try:
+        if not source.is_file():  # a pipe or a device might never end
+            text.read(source)
         with source.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

@@ -66,7 +66,11 @@ def check(place: Path, master: str | None = None) -> Verdict:
     """
     keep_memory_flat()
     if not place.exists():
-        raise InputError("there is no such file or folder", where=str(place))
+        raise InputError(
+            "there is no such file or folder",
+            where=str(place),
+            remedy="name the folder of an audiobook; `narrate status` shows where they lie",
+        )
     folder = _book_folder(place)
     book = _manifest(folder)
     name = master or str(book.get("master", "acx"))

@@ -13,8 +13,11 @@ from narrate.errors import InputError, UsageError
 from narrate.text.accounting import ENTITY, check
 from narrate.text.chunks import Cut, Limits, Piece, pieces
 from narrate.text.clean import LIGATURE, joins
+from narrate.text.gutenberg import HEADER, LICENCE
 from narrate.text.lexicon import Entry
 from narrate.text.matter import CODE
+from narrate.text.roles import ASIDES
+from narrate.text.sections import CONTENTS
 from narrate.text.spoken import Reading, spoken
 from narrate.text.traced import skipped_in
 
@@ -31,6 +34,7 @@ _ANNOUNCED = {
     "es": "Ejemplo de código.", "it": "Esempio di codice.", "pt": "Exemplo de código.",
     "ru": "Пример кода.", "zh": "代码示例。", "ja": "コードの例。", "ko": "코드 예제.",
 }  # fmt: skip
+_ASIDES = (*ASIDES, HEADER, LICENCE, CONTENTS)
 NOTHING = "nothing to pronounce"
 SCENE_BREAK = "scene break"
 _MOST_SPOKEN = 1.5
@@ -263,9 +267,19 @@ class _Planner:
 
 
 def included(words: str | None) -> tuple[str, ...]:
-    """Understand `--include`: the parts that are asked for, parted by commas."""
-    parts = (word.strip().casefold() for word in (words or "").split(","))
-    return tuple(sorted(filter(None, parts)))
+    """Understand `--include`: the parts that are asked for, parted by commas.
+
+    A UsageError names what no document has parts of.
+    """
+    parts = sorted(filter(None, (word.strip().casefold() for word in (words or "").split(","))))
+    for part in parts:
+        if not any(_included(aside, [part]) for aside in _ASIDES):
+            raise UsageError(
+                f"--include does not know {part!r}",
+                remedy="name one or several of footnotes, contents, index, copyright, licence, "
+                "code, navigation, transcriber, header, hidden, parted by commas, or all",
+            )
+    return tuple(parts)
 
 
 def _included(aside: str, include: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from narrate.cli import app
+from narrate.errors import UsageError
 
 
 def output(*words: str) -> str:
@@ -25,6 +26,14 @@ def test_coverage_accounts_for_every_character(tmp_path: Path) -> None:
         ["0", "characters", "unaccounted for"],
     ]
     assert "Not said." in output(str(page), "--include", "navigation")
+
+
+def test_a_part_that_no_document_has_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "a.txt"
+    text.write_text("Said.\n")
+    result = CliRunner().invoke(app, ["plan", str(text), "--include", "footnotes,foot notes"])
+    assert isinstance(result.exception, UsageError)
+    assert "'foot notes'" in str(result.exception)
 
 
 def test_diff_shows_what_is_spoken_otherwise(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import soundfile
 from narrate import studio
 from narrate.audio.stitch import CHAPTER_RATE_HZ
 from narrate.config import Job
-from narrate.errors import BackendError, OutputError, StorageError, UsageError
+from narrate.errors import BackendError, InputError, OutputError, StorageError, UsageError
 from narrate.store import Store
 from narrate.studio.plan import find_book
 
@@ -218,6 +219,13 @@ def test_a_folder_with_foreign_files_is_not_written_to_unless_forced(
         run(store, job)
     assert (folder / "lighthouse.wav").read_bytes() == b"a recording of my grandmother"
     assert run(store, replace(job, force=True)).wav == folder / "lighthouse.wav"
+
+
+def test_a_pipe_is_refused_and_not_waited_for(store: Store, job: Job, tmp_path: Path) -> None:
+    pipe = tmp_path / "a.txt"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="ordinary"):
+        find_book(store, replace(job, document=str(pipe)))
 
 
 def test_a_survey_writes_nothing_and_knows_what_is_cached(

@@ -128,13 +128,15 @@ def test_a_voice_is_never_replaced_by_another(
         (VoiceError, "cannot speak with a named speaker", cloned(voice="qwen:ryan")),
         (VoiceError, "clones", cloned(voice=None, voice_text=None, voice_design="calm")),
         (VoiceError, "either given or described", cloned(voice_design="calm")),
-        (VoiceError, "without a recording", cloned(voice=None)),
+        (VoiceError, "--voice-text says nothing without a voice", cloned(voice=None)),
+        (VoiceError, "--model says nothing", cloned(voice=None, voice_text=None)),
         (VoiceError, "recording", cloned(model=str(checkpoint("customvoice")))),
         (UsageError, "needs a voice", cloned(backend="official", voice=None, voice_text=None)),
         (UsageError, "no backend called", cloned(backend="parrot")),
         (UsageError, "no control of its speed", cloned(speed=1.5)),
         (UsageError, "--attention", cloned(attention="magic")),
         (BackendError, "no such model folder", cloned(model=str(tmp_path / "nowhere"))),
+        (VoiceError, "no such voice", cloned(voice="nobody", model=str(tmp_path / "nowhere"))),
     )
     for kind, words, job in refused:
         with pytest.raises(kind, match=words):
