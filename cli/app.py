@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +14,7 @@ from typer.core import TyperGroup
 from narrate import __version__
 from narrate.cli import bench, book, clean, doctor, export, plan, redo, status, verdict
 from narrate.cli.voice import voices
-from narrate.errors import NarrateError, UsageError
+from narrate.errors import NarrateError, StorageError, UsageError
 from narrate.stop import (
     INTERRUPTED,
     TERMINATED,
@@ -25,6 +27,7 @@ from narrate.stop import (
 __all__ = ["app", "main"]
 
 DEFAULT_COMMAND = "book"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _DocumentFirst(TyperGroup):
@@ -99,19 +102,41 @@ def main() -> None:
         code = stop.code if isinstance(stop, SystemExit) else INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has left; Python must not complain when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         code = 1
     except Exception as error:
         if debug:
             raise
-        _fail(f"{type(error).__name__}: {error}. This is a fault in narrate; see --debug")
-        code = 1
+        said = _said_by_the_system(error)
+        _fail(said or f"{type(error).__name__}: {error}. This is a fault in narrate; see --debug")
+        code = StorageError.exit_code if said else 1
     finally:
         reached_the_edge()
     if code in (INTERRUPTED, TERMINATED) and not is_told():
         quiet_the_rest()
         _fail("stopped; what was spoken is kept. Run the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _write_no_more() -> None:
+    """Let Python flush its output at the end to where nothing complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _said_by_the_system(error: Exception) -> str:
+    """What a failure of the machine means for who sits before it; nothing for any other."""
+    if not isinstance(error, OSError):
+        return ""
+    if error.errno in _FULL:
+        if error.filename is None:  # a redirected output
+            _write_no_more()
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror}{where}. Make room, then run the same command again to go on"
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return "the current folder has been removed. Change to another one, and run it again there"
+    return ""
 
 
 def _fail_by_words(said: str) -> None:

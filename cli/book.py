@@ -135,7 +135,7 @@ def book(
 
 def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
     """Plan while Prefect's server starts, then run the flow with a view of its progress."""
-    from httpx import TransportError
+    from httpx import HTTPError
 
     from narrate import studio
     from narrate.cli.progress import ProgressView
@@ -151,10 +151,10 @@ def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
         try:
             with without_heartbeats(settings), ProgressView() as view, listening(view.show):
                 return studio.Delivered.from_values(narrate_book(**job.parameters()))
-        except TransportError as error:
+        except HTTPError as error:
             if whole := studio.finished(store, job):  # only the run's history is not
                 return whole
-            raise lost(settings) from error
+            raise lost(settings, error) from error
 
 
 def _print_survey(found: Survey) -> None:

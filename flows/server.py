@@ -19,16 +19,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from narrate.config import Settings
 from narrate.errors import BackendError, StorageError
 from narrate.studio.memory import ALLOCATOR_ENVIRONMENT
+
+if TYPE_CHECKING:
+    from httpx import HTTPError
 
 __all__ = ["EmbeddedServer", "lost", "prefect_server", "prepare_environment", "without_heartbeats"]
 
 START_S = 600.0  # one that fails ends, and is seen to; a busy machine needs minutes
 STOP_S = 2.0
 CHECK_S = 10.0
+LOG = "server.log"
 
 
 def prepare_environment(settings: Settings, environ: MutableMapping[str, str]) -> None:
@@ -59,13 +64,17 @@ def _make_home(settings: Settings) -> Path:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        variable = "NARRATE_HOME" if home.parent == settings.home else "PREFECT_HOME"
-        raise StorageError(
-            f"the folder of Prefect's files cannot be made: {error.strerror}",
-            where=str(home),
-            remedy=f"make its folder writable, or set {variable} to another one",
-        ) from error
+        raise _unusable(settings, home, error) from error
     return home
+
+
+def _unusable(settings: Settings, home: Path, error: OSError) -> StorageError:
+    variable = "NARRATE_HOME" if home.parent == settings.home else "PREFECT_HOME"
+    return StorageError(
+        f"Prefect's files cannot be written: {error.strerror}",
+        where=str(error.filename or home),
+        remedy=f"make the folder writable, or set {variable} to another one",
+    )
 
 
 class EmbeddedServer:
@@ -73,14 +82,18 @@ class EmbeddedServer:
 
     def __init__(self, settings: Settings) -> None:
         self.home = _make_home(settings)
-        self.log = self.home / "server.log"
+        self.log = self.home / LOG
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
             environ = dict(os.environ)
             prepare_environment(settings, environ)
             environ.pop("PREFECT_API_URL", None)
             environ.update(ALLOCATOR_ENVIRONMENT)
-            with self.log.open("wb") as log:
+            try:
+                log = self.log.open("wb")
+            except OSError as error:
+                raise _unusable(settings, self.home, error) from error
+            with log:
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", "narrate.flows.serve", str(listener.fileno())],
                     env=environ,
@@ -160,8 +173,19 @@ def without_heartbeats(settings: Settings) -> Iterator[None]:
             yield
 
 
-def lost(settings: Settings) -> BackendError:
-    """Return the error of a run whose Prefect server went away for good."""
+def lost(settings: Settings, error: HTTPError) -> BackendError:
+    """Return the error of a run whose Prefect server went away for good, or fails."""
+    from httpx import HTTPStatusError
+
+    if isinstance(error, HTTPStatusError):
+        log = _home(settings, os.environ) / LOG
+        return BackendError(
+            f"Prefect's server failed ({error.response.status_code}); what was spoken is kept",
+            where=f"PREFECT_API_URL={settings.prefect_api_url}" if settings.prefect_api_url
+            else str(log),
+            remedy="look whether its database can be written and its disk has room, then run the "
+            "same command again; `--debug` shows more",
+        )  # fmt: skip
     return BackendError(
         "Prefect's server went away in the middle of the run; what was spoken is kept",
         where=f"PREFECT_API_URL={settings.prefect_api_url}" if settings.prefect_api_url else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import signal
 import subprocess
 import time
@@ -267,6 +268,32 @@ def test_a_bad_request_is_one_line_and_leaves_nothing(
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.glob("outputs/*/*.wav"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_an_output_that_is_full_is_said(environment: dict[str, str], data: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "plan", data / "short-story.txt"],
+            env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 5
+    assert "No space left" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_that_was_removed_underneath_is_said(
+    environment: dict[str, str], data: Path, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = " ".join(map(shlex.quote, [*COMMAND, str(data / "short-story.txt")]))
+    done = subprocess.run(
+        ["sh", "-c", f"rmdir ../gone && exec {words}"],
+        cwd=gone, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 5
+    assert "current folder has been removed" in done.stderr
 
 
 def test_debug_shows_where_an_error_came_from(narrate: Narrate, tmp_path: Path) -> None:
