@@ -31,12 +31,11 @@ _TIMES = "seconds of audio a second"
 _ENGINE = (
     (
         "book-1.7b-h200.json",
-        "engine, 1.7B, to FLAC takes on disk (ext4), checked, with the store",
+        "engine, 1.7B, to FLAC takes on disk (ext4), checked, with the store, lengths known before",
         "record:4",
     ),
-    ("book-1.7b-h200-tmpfs.json", "engine, 1.7B", "engine"),
     ("engine-1.7b-h200.json", "engine, 1.7B", ""),
-    ("engine-0.6b-h200.json", "engine, 0.6B, before the decoder's 16-bit parts", ""),
+    ("engine-0.6b-h200.json", "engine, 0.6B", ""),
     ("official-1.7b-h200.json", "published package, 1.7B", ""),
 )
 
