@@ -66,21 +66,36 @@ def cast(job: Job, *, download: bool = True) -> Cast:
     """Find the backend, the model and the voice of a job; all that is wrong is said here."""
     request = VoiceRequest(job.voice, job.voice_text, job.voice_text_file, job.voice_design)
     name = _backend_name(job, request)
+    unused = _unused(job, name)
     if name == _PREVIEW:
         from narrate.speech.preview import preview_voice
 
-        return Cast(open_backend(name, _options(job, None)), preview_voice())
+        return Cast(open_backend(name, _options(job, None)), preview_voice(), unused)
     if name not in _WITH_CHECKPOINT:
         backend = open_backend(name, _options(job, None, _server(job, request)))
         opened = open_voice(request, _home(), None, backend.digest)
-        return Cast(backend, opened.voice, opened.notes)
+        return Cast(backend, opened.voice, (*unused, *opened.notes))
     if request.kind == "base":  # what is wrong with a recording is said before a model is fetched
         open_voice(request, _home(), None)
     words = job.model or DEFAULT_MODEL
     checkpoint = open_checkpoint(find_model(words, request.kind, download=download))
     opened = open_voice(request, _home(), checkpoint)
     backend = open_backend(name, _options(job, checkpoint))
-    return Cast(backend, opened.voice, opened.notes, checkpoint)
+    return Cast(backend, opened.voice, (*unused, *opened.notes), checkpoint)
+
+
+def _unused(job: Job, name: str) -> tuple[str, ...]:
+    """A note for each option that only the engine has, where another backend speaks."""
+    given = {
+        "--kernels": job.kernels is not None,
+        "--weights": job.weights is not None,
+        "--max-context": job.max_context is not None,
+        "--no-cuda-graphs": not job.cuda_graphs,
+    }
+    options = [option for option, is_given in given.items() if is_given and name != _ENGINE]
+    return tuple(
+        f"{one} is the engine's: the {name} backend has nothing like it" for one in options
+    )
 
 
 def _home() -> Path:

@@ -112,6 +112,18 @@ def test_a_job_s_switches_reach_the_engine(cloned: Callable[..., Job], home: Pat
         open_speech(cloned(backend="qwen", kernels="fastest"))
 
 
+def test_a_switch_that_the_speaker_has_not_is_named(
+    data: Path, cloned: Callable[..., Job], home: Path
+) -> None:
+    story = str(data / "short-story.txt")
+    plain, asked = cast(Job(story)), cast(Job(story, weights="int8", cuda_graphs=False))
+    assert plain.notes == ()
+    assert [note.split()[0] for note in asked.notes] == ["--weights", "--no-cuda-graphs"]
+    assert all("preview backend" in note for note in asked.notes)
+    engine = cast(cloned(backend="qwen", weights="int8"))
+    assert not any("--weights" in note for note in engine.notes)
+
+
 def test_no_voice_is_the_preview_voice_and_needs_no_model(data: Path, home: Path) -> None:
     chosen = cast(Job(str(data / "short-story.txt")))
     assert (chosen.backend.name, chosen.voice.name) == ("preview", "preview")
