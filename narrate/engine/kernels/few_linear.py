@@ -73,12 +73,16 @@ def _swiglu_kernel(
 
 
 def fits(rows: int, weights: Iterable[Weight]) -> bool:
-    """Whether these products are for this file: few rows, 8 or 16 bits, shapes that fit."""
+    """Whether these products are for this file: few rows, 8 or 16 bits, shapes that fit.
+
+    On a card where nothing can start early they have not been measured: the library keeps them.
+    """
     return 1 < rows <= FEW_ROWS and all(
         (isinstance(weight, Packed) or values.dtype in (torch.bfloat16, torch.float16))
         and values.shape[0] % _COLUMNS == 0
         and values.shape[1] % _DEPTH == 0
         and values.numel() <= _MOST
+        and (can_start_early(rows, values) or not values.is_cuda)
         for weight in weights
         for values in as_read(weight)[:1]
     )
