@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -77,11 +78,30 @@ def _unusable(settings: Settings, home: Path, error: OSError) -> StorageError:
     )
 
 
+def _look_at(database: Path) -> None:
+    """Refuse a damaged database: Prefect would try it again and again, without a word."""
+    if not database.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
+        pass  # locked or read-only: the server's to say
+    except sqlite3.DatabaseError as error:
+        raise StorageError(
+            f"Prefect's database is damaged: {error}",
+            where=str(database),
+            remedy="move it away, then run the same command again: it holds the history of runs, "
+            "and nothing of a book",
+        ) from error
+
+
 class EmbeddedServer:
     """A Prefect server on a loopback port, started at once and waited for later."""
 
     def __init__(self, settings: Settings) -> None:
         self.home = _make_home(settings)
+        _look_at(self.home / "prefect.db")
         self.log = self.home / LOG
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
@@ -183,8 +203,8 @@ def lost(settings: Settings, error: HTTPError) -> BackendError:
             f"Prefect's server failed ({error.response.status_code}); what was spoken is kept",
             where=f"PREFECT_API_URL={settings.prefect_api_url}" if settings.prefect_api_url
             else str(log),
-            remedy="look whether its database can be written and its disk has room, then run the "
-            "same command again; `--debug` shows more",
+            remedy="look whether its database is whole and can be written, and its disk has room, "
+            "then run the same command again; `--debug` shows more",
         )  # fmt: skip
     return BackendError(
         "Prefect's server went away in the middle of the run; what was spoken is kept",

@@ -122,6 +122,16 @@ def test_a_home_that_cannot_be_made_is_said(home: Path) -> None:
         EmbeddedServer(Settings.from_environment())
 
 
+def test_a_damaged_history_is_said_and_not_waited_for(home: Path) -> None:
+    history = home / "prefect" / "prefect.db"
+    history.parent.mkdir(parents=True)
+    history.write_bytes(b"no database " * 400)
+    with pytest.raises(StorageError, match="damaged") as caught:
+        EmbeddedServer(Settings.from_environment())
+    assert caught.value.where == str(history)
+    assert history.read_bytes() == b"no database " * 400
+
+
 def test_the_users_own_folder_for_prefect_is_made(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
