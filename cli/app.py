@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,6 +87,7 @@ def main() -> None:
     """Run the command; every error becomes one line and an exit code."""
     debug = "--debug" in sys.argv
     install()
+    _show_any_name()
     try:
         code: Any = app(standalone_mode=False)
     except NarrateError as error:
@@ -116,6 +118,12 @@ def main() -> None:
         quiet_the_rest()
         _fail("stopped; what was spoken is kept. Run the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_any_name() -> None:
+    """A name that the output's encoding lacks is no reason to fail after hours of work."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _write_no_more() -> None:

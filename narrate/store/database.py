@@ -97,6 +97,7 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             self.url = _with_driver(make_url(url))
+            self._require_a_known_one()
             self.engine = self._engine()
         except ModuleNotFoundError as error:
             raise StorageError(
@@ -109,14 +110,16 @@ class Database:
                 f"NARRATE_DATABASE_URL is not usable: {error}",
                 remedy="write sqlite:///FILE or postgresql://USER@HOST/NAME, or unset it",
             ) from error
+        with self.failures():
+            self._migrate()
+
+    def _require_a_known_one(self) -> None:
         if not (self.is_sqlite or self.is_postgresql):
             raise StorageError(
                 f"no store can be kept in {self.url.get_backend_name()}",
                 where="NARRATE_DATABASE_URL",
                 remedy="write sqlite:///FILE or postgresql://USER@HOST/NAME, or unset it",
             )
-        with self.failures():
-            self._migrate()
 
     @property
     def where(self) -> str:

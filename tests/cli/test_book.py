@@ -270,6 +270,13 @@ def test_a_bad_request_is_one_line_and_leaves_nothing(
     assert not list(tmp_path.glob("outputs/*/*.wav"))
 
 
+def test_a_name_that_the_terminal_cannot_show_is_no_fault(narrate: Narrate, tmp_path: Path) -> None:
+    (tmp_path / "book.md").write_text("# Каша\n\nHello.\n")
+    done = narrate("plan", tmp_path / "book.md", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert "\\u041a" in done.stdout
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
 def test_an_output_that_is_full_is_said(environment: dict[str, str], data: Path) -> None:
     with Path("/dev/full").open("w") as full:
