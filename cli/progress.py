@@ -9,7 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from narrate.cli.words import duration
+from narrate.cli.words import duration, pace
 from narrate.stop import raise_if_asked
 from narrate.studio import Speaking
 
@@ -56,7 +56,7 @@ class ProgressView:
         for note in now.notes[self.noted :]:
             self.console.print(note, highlight=False)
         self.noted = len(now.notes)
-        audio = f"{duration(now.audio_s)} of audio, {now.speed:.0f}x real time"
+        audio = f"{duration(now.audio_s)} of audio, {pace(now.speed)}"
         left = "" if now.eta_s is None else f"{duration(now.eta_s)} left"
         if self.bar:
             if self.task is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["amount", "duration", "size"]
+__all__ = ["amount", "duration", "pace", "size"]
 
 
 def amount(number: int, noun: str) -> str:
@@ -18,6 +18,11 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02} s"
     return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def pace(times: float) -> str:
+    """Return `340x real time`, or `0.56x` where it is slow."""
+    return f"{times:.0f}x real time" if times >= 10 else f"{times:.2g}x real time"
 
 
 def size(count_bytes: float) -> str:
