@@ -11,21 +11,13 @@ import torch
 import triton
 import triton.language as tl
 
+from narrate.engine.kernels.reading import whole
 from narrate.engine.kernels.shapes import Cache, HeadNorms, Rotary
 
 __all__ = ["attend", "attend_short"]
 
 _QUERY_TILE = tl.constexpr(16)  # the least rows that a matrix product takes
 _BLOCK = 64  # positions a step
-
-
-@triton.jit
-def _whole(source, stride, real, kind: tl.constexpr, PARTS: tl.constexpr):
-    """What a product left in parts, added up and rounded as one that left whole."""
-    total = tl.load(source, mask=real, other=0.0).to(tl.float32)
-    for part in tl.static_range(1, PARTS):
-        total += tl.load(source + part * stride, mask=real, other=0.0).to(tl.float32)
-    return total.to(kind)
 
 
 @triton.jit
@@ -36,8 +28,8 @@ def _turned(
     """Heads read from `source` [rows, half]: RMSNorm over both halves, then RoPE; fp32 inside."""
     HALF: tl.constexpr = DIM // 2
     half = tl.arange(0, HALF)[None]
-    x1 = _whole(source, stride, real, kind, PARTS).to(tl.float32)
-    x2 = _whole(source + HALF, stride, real, kind, PARTS).to(tl.float32)
+    x1 = whole(source, stride, real, PARTS).to(kind).to(tl.float32)
+    x2 = whole(source + HALF, stride, real, PARTS).to(kind).to(tl.float32)
     scale = tl.rsqrt((tl.sum(x1 * x1, 1) + tl.sum(x2 * x2, 1)) / DIM + eps)[:, None]
     a = x1 * scale * tl.load(weight + half).to(tl.float32)
     b = x2 * scale * tl.load(weight + HALF + half).to(tl.float32)
@@ -79,8 +71,8 @@ def _attend_kernel(
     q1, q2 = _turned(from_q, stride, wanted, q_weight, cos, sin, q_eps, kind, PARTS, DIM)
     from_k = own + (Q_HEADS + head) * DIM + half
     k1, k2 = _turned(from_k, stride, half >= 0, k_weight, cos, sin, k_eps, kind, PARTS, DIM)
-    v1 = _whole(from_k + KV_HEADS * DIM, stride, half >= 0, kind, PARTS)
-    v2 = _whole(from_k + KV_HEADS * DIM + HALF, stride, half >= 0, kind, PARTS)
+    v1 = whole(from_k + KV_HEADS * DIM, stride, half >= 0, PARTS).to(kind)
+    v2 = whole(from_k + KV_HEADS * DIM + HALF, stride, half >= 0, PARTS).to(kind)
     slot = tl.load(slots + row).to(tl.int64)
     base = (slot * KV_HEADS + head) * positions * DIM
     _store_pair(keys + base + at * DIM + half, HALF, k1, k2, half >= 0)

@@ -14,21 +14,13 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from narrate.engine.kernels import fast_attention
 from narrate.engine.kernels.early import can_start_early
+from narrate.engine.kernels.reading import whole
 from narrate.engine.kernels.shapes import Cache, HeadNorms, Rotary
 
 __all__ = ["attend_one", "attend_short", "enter"]
 
 _MOST_HELD = 16  # positions that one program keeps in its registers
 _REGISTERS = 168  # a thread; more of them leave room for fewer programs
-
-
-@triton.jit
-def _whole(source, stride, lane, kind: tl.constexpr, PARTS: tl.constexpr):
-    """What a product left in parts, added up and rounded as one that left whole."""
-    total = tl.load(source + lane).to(tl.float32)
-    for part in tl.static_range(1, PARTS):
-        total += tl.load(source + part * stride + lane).to(tl.float32)
-    return total.to(kind)
 
 
 @triton.jit
@@ -39,8 +31,8 @@ def _turned(
     """One head: RMSNorm, then RoPE in fp32, rounded to `kind`."""
     HALF: tl.constexpr = DIM // 2
     other = (lane + HALF) % DIM
-    x = _whole(source, stride, lane, kind, PARTS).to(tl.float32)
-    y = _whole(source, stride, other, kind, PARTS).to(tl.float32)
+    x = whole(source + lane, stride, lane >= 0, PARTS).to(kind).to(tl.float32)
+    y = whole(source + other, stride, lane >= 0, PARTS).to(kind).to(tl.float32)
     scale = tl.rsqrt(tl.sum(x * x, 0) / DIM + eps)
     x = x * scale * tl.load(weight + lane).to(tl.float32)
     y = y * scale * tl.load(weight + other).to(tl.float32)
@@ -78,7 +70,7 @@ def _attend_one_kernel(
     own = qkv + row * (Q_HEADS + 2 * KV_HEADS) * DIM
     stride = rows * (Q_HEADS + 2 * KV_HEADS) * DIM
     from_k = own + (Q_HEADS + head) * DIM
-    v = _whole(from_k + KV_HEADS * DIM, stride, lane, kind, PARTS)
+    v = whole(from_k + KV_HEADS * DIM + lane, stride, lane >= 0, PARTS).to(kind)
     k = _turned(from_k, stride, k_weight, lane, cos, sin, k_eps, kind, PARTS, DIM)
     tl.store(keys + base + start * DIM + lane, k.to(keys.dtype.element_ty))
     tl.store(values + base + start * DIM + lane, v.to(values.dtype.element_ty))

@@ -14,6 +14,7 @@ import triton.language as tl
 
 from narrate.engine.kernels import noise
 from narrate.engine.kernels.early import can_start_early, start_last
+from narrate.engine.kernels.reading import whole
 from narrate.engine.kernels.shapes import Feed, Rows, Rules
 
 __all__ = ["sample"]
@@ -78,15 +79,6 @@ def _gumbel(seed, frame, group, tokens):
 
 
 @triton.jit
-def _whole(source, stride, inside, PARTS: tl.constexpr):
-    """What a product left in parts (`few_linear`), added up."""
-    total = tl.load(source, mask=inside, other=0.0).to(tl.float32)
-    for part in tl.static_range(1, PARTS):
-        total += tl.load(source + part * stride, mask=inside, other=0.0)
-    return total
-
-
-@triton.jit
 def _sample_kernel(
     logits, seeds, frames, codes, faults, seen, step, x, embedding, total,
     vocab, group, codes_stride, temperature, top_k, penalty, min_frames, eos, suppress_from,
@@ -99,7 +91,7 @@ def _sample_kernel(
     row = tl.program_id(0).to(tl.int64)
     tokens = tl.arange(0, VOCAB)
     inside = tokens < vocab
-    raw = _whole(logits + row * vocab + tokens, tl.num_programs(0) * vocab, inside, PARTS)
+    raw = whole(logits + row * vocab + tokens, tl.num_programs(0) * vocab, inside, PARTS)
     finite = tl.abs(raw) < float("inf")  # false for a NaN too
     bad = tl.sum((~finite).to(tl.int32), 0) > 0
     scores = tl.where(finite, raw, 0.0)

@@ -17,8 +17,8 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from narrate.engine.kernels.early import FEW_ROWS, can_start_early, start_early
 from narrate.engine.kernels.fast_linear import launch_rms_norm
+from narrate.engine.kernels.reading import as_read, widened
 from narrate.engine.kernels.shapes import Norm, Packed, Weight
-from narrate.engine.kernels.widening import as_read, widened
 
 __all__ = ["add_norm", "fits", "parts", "swiglu"]
 

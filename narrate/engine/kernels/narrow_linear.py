@@ -14,8 +14,8 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from narrate.engine.kernels.early import can_start_early
+from narrate.engine.kernels.reading import as_read, widened
 from narrate.engine.kernels.shapes import Norm, Packed, Weight
-from narrate.engine.kernels.widening import as_read, widened
 
 __all__ = ["add_linear", "fits", "norm_linear", "norm_swiglu", "product"]
 

@@ -12,8 +12,8 @@ import triton.language as tl
 
 from narrate.engine.kernels import narrow_linear
 from narrate.engine.kernels.fast_linear import Tile, rms_norm
+from narrate.engine.kernels.reading import widened
 from narrate.engine.kernels.shapes import Norm, Packed
-from narrate.engine.kernels.widening import widened
 
 __all__ = ["add_linear", "norm_linear", "norm_swiglu"]
 
