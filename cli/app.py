@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -21,6 +22,7 @@ from narrate.stop import (
     TERMINATED,
     install,
     is_told,
+    must_leave_at_once,
     quiet_the_rest,
     reached_the_edge,
 )
@@ -117,7 +119,15 @@ def main() -> None:
     if code in (INTERRUPTED, TERMINATED) and not is_told():
         quiet_the_rest()
         _fail("stopped; what was spoken is kept. Run the same command again to go on")
-    sys.exit(code if isinstance(code, int) else 0)
+    _leave(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> NoReturn:
+    if must_leave_at_once():
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _show_any_name() -> None:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from narrate.config import Settings
 from narrate.errors import BackendError, StorageError
+from narrate.stop import leave_at_once
 from narrate.studio.memory import ALLOCATOR_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -164,7 +165,12 @@ def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Calla
     prepare_environment(settings, os.environ)
     _make_home(settings)
     if settings.prefect_api_url:
-        yield lambda: _check(str(settings.prefect_api_url))
+        url = str(settings.prefect_api_url)
+        try:
+            yield lambda: _check(url)
+        finally:
+            if not _answers(url):
+                leave_at_once()
         return
     server = EmbeddedServer(settings)
     os.environ["PREFECT_API_URL"] = server.url
@@ -214,13 +220,26 @@ def lost(settings: Settings, error: HTTPError) -> BackendError:
 
 
 def _send_what_is_queued() -> None:
-    """Let Prefect's background senders finish while the server is there to hear them."""
+    """Let Prefect's background senders finish while the server is there to hear them.
+
+    What is left then would be tried again for minutes when Python ends.
+    """
     if "prefect" in sys.modules:
         from prefect.events.worker import EventsWorker
         from prefect.logging.handlers import APILogWorker
 
         for worker in (APILogWorker, EventsWorker):
-            worker.drain_all(timeout=STOP_S)
+            drained = worker.drain_all(timeout=STOP_S)
+            if isinstance(drained, tuple) and drained[1]:
+                leave_at_once()
+
+
+def _answers(url: str) -> bool:
+    try:
+        _check(url)
+    except BackendError:
+        return False
+    return True
 
 
 def _check(url: str) -> None:

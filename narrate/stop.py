@@ -18,6 +18,8 @@ __all__ = [
     "TERMINATED",
     "install",
     "is_told",
+    "leave_at_once",
+    "must_leave_at_once",
     "quiet_the_rest",
     "raise_if_asked",
     "reached_the_edge",
@@ -31,6 +33,7 @@ AGAIN_AFTER_S = 3.0
 _asked = threading.Event()
 _arrived = threading.Event()
 _told = threading.Event()
+_hopeless = threading.Event()
 
 
 def install() -> None:
@@ -58,6 +61,16 @@ def tell() -> None:
 def is_told() -> bool:
     """Return whether it has."""
     return _told.is_set()
+
+
+def leave_at_once() -> None:
+    """Say that what still waits in this process waits for somebody who will not come."""
+    _hopeless.set()
+
+
+def must_leave_at_once() -> bool:
+    """Return whether that was said."""
+    return _hopeless.is_set()
 
 
 def quiet_the_rest() -> None:

@@ -40,6 +40,25 @@ logging.getLogger().error("a task ended late")
 """
 
 
+WAIT_FOR_NOBODY = """
+import sys, threading
+from narrate.cli import main
+from narrate.stop import leave_at_once
+threading.Thread(target=threading.Event().wait).start()
+leave_at_once()
+sys.argv = ["narrate", "--version"]
+main()
+"""
+
+
+def test_what_waits_for_somebody_who_will_not_come_is_left() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WAIT_FOR_NOBODY],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("narrate ")
+
+
 def test_what_is_logged_after_the_end_prints_no_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOG_AFTER_THE_END], capture_output=True, timeout=60, check=True
