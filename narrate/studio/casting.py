@@ -154,9 +154,10 @@ def _backend_name(job: Job, request: VoiceRequest) -> str:
 
 
 def _voice_options(job: Job) -> Mapping[str, object]:
-    """What was said of a recording; of a model, where it is not the wrong backend that is named."""
+    """What was said of a recording; of a model, where nobody was named who would need a voice."""
     given = {"--voice-text": job.voice_text, "--voice-text-file": job.voice_text_file}
-    return given | ({"--model": job.model} if job.backend in (AUTO, _PREVIEW) else {})
+    nobody = job.backend in (AUTO, _PREVIEW) and not job.server
+    return given | ({"--model": job.model} if nobody else {})
 
 
 def _options(

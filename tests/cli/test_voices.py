@@ -74,9 +74,17 @@ def test_a_book_in_a_voice_says_nothing_but_what_it_does(
 
 def test_a_voice_that_is_not_there_ends_the_run_with_its_code(narrate: Narrate, data: Path) -> None:
     done = narrate(data / "short-story.txt", "--voice", "nobody.wav", "--model", data)
+    assert done.returncode == 7
+    assert "nobody.wav" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_model_that_is_none_ends_the_run_with_its_code(
+    narrate: Narrate, data: Path, spoken_sample: Path
+) -> None:
+    done = narrate(data / "short-story.txt", "--voice", spoken_sample, "--model", data)
     assert done.returncode == 8
     assert "config.json" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("words", [(), ("voice",), ("bench",)])

@@ -11,7 +11,7 @@ import soundfile
 
 from narrate import studio
 from narrate.config import Job, Settings
-from narrate.errors import BackendError, UsageError
+from narrate.errors import BackendError, UsageError, VoiceError
 from narrate.speech.remote import RemoteBackend
 from narrate.store import Store
 from narrate.studio.casting import cast
@@ -100,7 +100,9 @@ def test_a_named_server_speaks_unless_another_backend_is_asked_for(
     unnamed = dataclasses.replace(asking, server=None)
     assert backend_of(unnamed).server.url == "http://elsewhere:8091"
     silent = dataclasses.replace(unnamed, voice=None, voice_text=None)
-    assert cast(silent).backend.name == "preview"
+    with pytest.raises(VoiceError, match="--model says nothing without a voice"):
+        cast(silent)
+    assert cast(dataclasses.replace(silent, model=None)).backend.name == "preview"
     assert not server.asked
 
 
