@@ -23,6 +23,7 @@ import torch
 from benchmarks.frames import FRAME_MS, milliseconds
 from benchmarks.random_model import random_codec, random_folder, random_model
 from narrate.core import Utterance, VoicePrompt
+from narrate.engine.cache import MANY_ROWS
 from narrate.engine.codec import Codec
 from narrate.engine.engine import Engine, Parts
 from narrate.engine.model.layers import Model
@@ -128,7 +129,7 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
             kernels=args.kernels, weights=args.weights, retries=0,
         )  # fmt: skip
         started = time.time()
-        frames = args.codec_frames or (4096 if batch >= 128 else 1024)
+        frames = args.codec_frames or (4096 if batch >= MANY_ROWS else 1024)
         codec = random_codec(folder, device, frames)
         codec_s = time.time() - started
         engine = Engine.of(Parts(model, TextIds(folder), SamplingOptions(), codec), options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from contextlib import suppress
@@ -17,6 +16,7 @@ from narrate import __version__
 from narrate.cli import bench, book, clean, doctor, export, plan, redo, status, verdict
 from narrate.cli.voice import voices
 from narrate.errors import NarrateError, StorageError, UsageError
+from narrate.files import is_full
 from narrate.stop import (
     INTERRUPTED,
     TERMINATED,
@@ -30,7 +30,6 @@ from narrate.stop import (
 __all__ = ["app", "main"]
 
 DEFAULT_COMMAND = "book"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _DocumentFirst(TyperGroup):
@@ -145,7 +144,7 @@ def _said_by_the_system(error: Exception) -> str:
     """What a failure of the machine means for who sits before it; nothing for any other."""
     if not isinstance(error, OSError):
         return ""
-    if error.errno in _FULL:
+    if is_full(error):
         if error.filename is None:  # a redirected output
             _write_no_more()
         where = f" ({error.filename})" if error.filename else ""

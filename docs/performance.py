@@ -152,18 +152,16 @@ def _ladder() -> _Table:
 def _weights() -> _Table:
     """A frame by how its weights are kept, and how far its logits are from those of fp32."""
     head = ["weights", "rows", "ms a frame", _TIMES, "distance: talker", "predictor", "figures"]
-    held = json.loads((FIGURES / "few-rows-h200.json").read_text(encoding="utf-8"))
+    files = ("few-rows-h200.json", "teacher-1.7b-h200.json")
+    held = json.loads((FIGURES / files[0]).read_text(encoding="utf-8"))
+    link = ", ".join(_link(FIGURES / file) for file in files)
     frames = {"bf16": held["after"]["1.7b"], **held["weights"]}
     ways = {"engine, library": "bf16"} | {f"engine, library, {one}": one for one in held["weights"]}
     lines = []
-    for far in _rows("teacher-1.7b-h200.json")[1]:
+    for far in _rows(files[1])[1]:
         name, rows = ways.get(str(far["way"])), far["rows"]
         for frame in frames.get(name or "", ()):
             if frame["batch"] == rows:
-                link = ", ".join(
-                    _link(FIGURES / file)
-                    for file in ("few-rows-h200.json", "teacher-1.7b-h200.json")
-                )
                 told = [f"{frame['frame']:.2f}", _times(frame["x_realtime"])]
                 apart = [f"{far[f'{part}_relative']:.4f}" for part in ("talker", "predictor")]
                 lines.append([str(name), str(rows), *told, *apart, link])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["appearing", "sync_folder", "write_whole"]
+__all__ = ["appearing", "is_full", "sync_folder", "write_whole"]
 
 
 @contextlib.contextmanager
@@ -47,3 +48,8 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether it failed for want of room: a full disk, or a quota that is used up."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -12,6 +12,8 @@ __all__ = ["bytes_per_slot", "make_caches", "no_room", "slots_that_fit"]
 
 # Batch sizes that the engine chooses from: multiples of what the card's matrix units like.
 SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
+MANY_ROWS = 128
+"""From so many rows on a card is busy with them, and host and decoder are asked for more."""
 
 
 def make_caches(

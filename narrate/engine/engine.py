@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from narrate.core import Spoken, Utterance, VoicePrompt
-from narrate.engine.cache import SIZES, bytes_per_slot, no_room, slots_that_fit
+from narrate.engine.cache import MANY_ROWS, SIZES, bytes_per_slot, no_room, slots_that_fit
 from narrate.engine.codec.room import codec_with_room
 from narrate.engine.config import read_config
 from narrate.engine.kernels import Kernels
@@ -36,7 +36,6 @@ __all__ = ["Decoder", "Engine", "Parts"]
 _LEAST_FRAMES_PER_TEXT_ID = 4  # what a calm reader needs; less room than that is no use
 _CODEC_BYTES = 6 << 30  # set aside for the codec's work space
 _CPU_BATCH = 8
-_MANY_ROWS = 128
 
 
 class Decoder(Protocol):
@@ -298,7 +297,7 @@ def _load(folder: Path, options: EngineOptions) -> Parts:
     except torch.OutOfMemoryError as error:
         raise no_room("the model", error, ", or choose a smaller model") from error
     sampling = options.sampling or read_sampling(folder)
-    few_rows = options.batch_size is not None and options.batch_size < _MANY_ROWS
+    few_rows = options.batch_size is not None and options.batch_size < MANY_ROWS
     decoder = codec_with_room(
         folder / "speech_tokenizer", device, dtype, options.recorded(device), few_rows
     )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from narrate.engine.cache import MANY_ROWS
 from narrate.engine.graphs import Replay
 from narrate.engine.model.frame import Computer
 from narrate.engine.scheduler import Job, Progress
@@ -22,7 +23,7 @@ Newcomer = tuple[int, Job]
 
 _LENGTH_STEP = 16  # prompts are padded to a multiple of it: one recording a length
 # Reports are read so many frames behind; with many rows the host has more to do meanwhile.
-_BEHIND, _BEHIND_OF_MANY, _MANY_ROWS = 1, 2, 128
+_BEHIND, _BEHIND_OF_MANY = 1, 2
 
 
 class Runner:
@@ -120,7 +121,7 @@ class Runner:
 
     def reports(self, all_of_them: bool = False) -> Iterator[Progress]:
         """The reports of frames that are done, waiting only for those far behind."""
-        usual = _BEHIND_OF_MANY if self.state.slots >= _MANY_ROWS else _BEHIND
+        usual = _BEHIND_OF_MANY if self.state.slots >= MANY_ROWS else _BEHIND
         behind = 0 if all_of_them or not self._on_card else usual
         while len(self._reports) > behind:
             tick, held, event = self._reports.popleft()

@@ -8,7 +8,6 @@ as its administrator has set it up.
 from __future__ import annotations
 
 import contextlib
-import errno
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +32,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from narrate.errors import NarrateError, StorageError, StoreAwayError
+from narrate.files import is_full
 
 __all__ = ["HEAD", "Database"]
 
@@ -187,7 +187,7 @@ class Database:
                         raise kind(what, where=self.where, remedy=remedy) from error
             raise StorageError(f"the database failed: {error.orig}", where=self.where) from error
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            full = is_full(error)
             what, remedy = _REMEDIES["disk is full" if full else "unable to open"]
             raise StorageError(
                 what if full else f"the store cannot be used: {error.strerror}",

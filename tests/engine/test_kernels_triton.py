@@ -16,6 +16,7 @@ from narrate.engine.kernels import (
     Rotary,
     Rows,
     Rules,
+    Weight,
     plain,
 )
 from narrate.engine.quantise import KINDS, pack
@@ -41,23 +42,28 @@ def close(got: torch.Tensor, wanted: torch.Tensor) -> None:
     assert far < TOLERANCE[got.dtype], far
 
 
+def all_three(x: torch.Tensor, before: Norm, weight: Weight) -> None:
+    """Each product by weight [80, 96] as its plain twin."""
+    close(FAST.norm_linear(x, before, weight), plain.norm_linear(x, before, weight))
+    close(FAST.norm_swiglu(x, before, weight), plain.norm_swiglu(x, before, weight))
+    residual, a = normal(len(x), 80, dtype=x.dtype), normal(len(x), 96, dtype=x.dtype)
+    wanted = plain.add_linear(residual.clone(), a, weight)
+    got = FAST.add_linear(residual, a, weight)
+    close(got, wanted)
+    assert got.data_ptr() == residual.data_ptr()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [1, 5, 70])
 def test_products_with_what_is_fused_into_them(rows: int, dtype: torch.dtype) -> None:
     x, weight, before = normal(rows, 96, dtype=dtype), normal(80, 96, dtype=dtype), norm(96, dtype)
     close(FAST.rms_norm(x, before), plain.rms_norm(x, before))
-    close(FAST.norm_linear(x, before, weight), plain.norm_linear(x, before, weight))
+    all_three(x, before, weight)
     logits = FAST.norm_linear(x, before, weight, torch.float32)
     assert logits.dtype == torch.float32
     assert (logits - plain.norm_linear(x, before, weight, torch.float32)).abs().max() < (
         0.2 if dtype == torch.bfloat16 else 1e-4
     )
-    close(FAST.norm_swiglu(x, before, weight), plain.norm_swiglu(x, before, weight))
-    residual, a = normal(rows, 80, dtype=dtype), normal(rows, 96, dtype=dtype)
-    wanted = plain.add_linear(residual.clone(), a, weight)
-    got = FAST.add_linear(residual, a, weight)
-    close(got, wanted)
-    assert got.data_ptr() == residual.data_ptr()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -67,15 +73,9 @@ def test_products_with_weights_of_a_byte(kind: str, rows: int, dtype: torch.dtyp
     x, before = normal(rows, 96, dtype=dtype), norm(96, dtype)
     sizes = torch.logspace(-3, 1, 80, device=DEVICE)[:, None]  # a channel's scale is its own
     weight = pack(normal(80, 96) * sizes, kind)
-    close(FAST.norm_linear(x, before, weight), plain.norm_linear(x, before, weight))
+    all_three(x, before, weight)
     logits = FAST.norm_linear(x, before, weight, torch.float32)
     assert logits.dtype == torch.float32
-    close(FAST.norm_swiglu(x, before, weight), plain.norm_swiglu(x, before, weight))
-    residual, a = normal(rows, 80, dtype=dtype), normal(rows, 96, dtype=dtype)
-    wanted = plain.add_linear(residual.clone(), a, weight)
-    got = FAST.add_linear(residual, a, weight)
-    close(got, wanted)
-    assert got.data_ptr() == residual.data_ptr()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

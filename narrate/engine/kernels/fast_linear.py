@@ -16,9 +16,10 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from narrate.engine.kernels.early import can_start_early
+from narrate.engine.kernels.reading import whole
 from narrate.engine.kernels.shapes import Norm
 
-__all__ = ["Tile", "add_linear", "launch_rms_norm", "norm_linear", "norm_swiglu", "rms_norm"]
+__all__ = ["Tile", "add_linear", "norm_linear", "norm_swiglu", "rms_norm"]
 
 
 class Tile(NamedTuple):
@@ -47,10 +48,7 @@ def _rms_norm_kernel(
     kind = out.dtype.element_ty
     wide = tl.load(x + row * width + lane, mask=fits, other=0.0).to(tl.float32)
     if PARTS:
-        total = tl.zeros([WIDTH], tl.float32)
-        for part in tl.static_range(PARTS):
-            total += tl.load(sums + (part * rows + row) * width + lane, mask=fits, other=0.0)
-        added = (wide + total).to(kind)
+        added = (wide + whole(sums + row * width + lane, rows * width, fits, PARTS)).to(kind)
         tl.store(x + row * width + lane, added, mask=fits)
         wide = added.to(tl.float32)
     scaled = wide * tl.rsqrt(tl.sum(wide * wide, 0) / width + eps)
@@ -121,13 +119,8 @@ def product(
     return out
 
 
-def rms_norm(x: torch.Tensor, norm: Norm) -> torch.Tensor:
-    """See `plain.rms_norm`."""
-    return launch_rms_norm(x, norm)
-
-
-def launch_rms_norm(x: torch.Tensor, norm: Norm, sums: torch.Tensor | None = None) -> torch.Tensor:
-    """RMSNorm of x, to which `sums` [parts, n, width] fp32 are added before, in place."""
+def rms_norm(x: torch.Tensor, norm: Norm, sums: torch.Tensor | None = None) -> torch.Tensor:
+    """See `plain.rms_norm`; `sums` [parts, n, width] fp32 are added to x before, in place."""
     assert x.is_contiguous(), "rows are read one after the other: hand over x.contiguous()"
     width = x.shape[-1]
     rows = x.numel() // width

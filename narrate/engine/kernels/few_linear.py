@@ -16,8 +16,8 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from narrate.engine.kernels.early import FEW_ROWS, can_start_early, start_early
-from narrate.engine.kernels.fast_linear import launch_rms_norm
-from narrate.engine.kernels.reading import as_read, widened
+from narrate.engine.kernels.fast_linear import rms_norm
+from narrate.engine.kernels.reading import as_read, whole, widened
 from narrate.engine.kernels.shapes import Norm, Packed, Weight
 
 __all__ = ["add_norm", "fits", "parts", "swiglu"]
@@ -61,14 +61,10 @@ def _swiglu_kernel(
     row = tl.program_id(0).to(tl.int64)
     lane = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     fits = lane < inner
-    gate = tl.zeros([BLOCK], tl.float32)
-    up = tl.zeros([BLOCK], tl.float32)
-    for part in tl.static_range(PARTS):
-        own = both + (part * rows + row) * 2 * inner + lane
-        gate += tl.load(own, mask=fits, other=0.0).to(tl.float32)
-        up += tl.load(own + inner, mask=fits, other=0.0).to(tl.float32)
     kind = out.dtype.element_ty
-    gate, up = gate.to(kind).to(tl.float32), up.to(kind).to(tl.float32)
+    own, stride = both + row * 2 * inner + lane, rows * 2 * inner
+    gate = whole(own, stride, fits, PARTS).to(kind).to(tl.float32)
+    up = whole(own + inner, stride, fits, PARTS).to(kind).to(tl.float32)
     tl.store(out + row * inner + lane, (gate * tl.sigmoid(gate) * up).to(kind), mask=fits)
 
 
@@ -77,14 +73,17 @@ def fits(rows: int, weights: Iterable[Weight]) -> bool:
 
     On a card where nothing can start early they have not been measured: the library keeps them.
     """
-    return 1 < rows <= FEW_ROWS and all(
+    return 1 < rows <= FEW_ROWS and all(_suits(rows, weight) for weight in weights)
+
+
+def _suits(rows: int, weight: Weight) -> bool:
+    values, _ = as_read(weight)
+    return (
         (isinstance(weight, Packed) or values.dtype in (torch.bfloat16, torch.float16))
         and values.shape[0] % _COLUMNS == 0
         and values.shape[1] % _DEPTH == 0
         and values.numel() <= _MOST
         and (can_start_early(rows, values) or not values.is_cuda)
-        for weight in weights
-        for values in as_read(weight)[:1]
     )
 
 
@@ -105,7 +104,7 @@ def parts(x: torch.Tensor, weight: Weight) -> torch.Tensor:
 
 def add_norm(x: torch.Tensor, sums: torch.Tensor, norm: Norm) -> torch.Tensor:
     """The residual x [n, width] += sums [parts, n, width], in place; returns rms_norm(x, norm)."""
-    return launch_rms_norm(x, norm, sums)
+    return rms_norm(x, norm, sums)
 
 
 def swiglu(both: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
