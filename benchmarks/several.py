@@ -14,6 +14,7 @@ import json
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.speaking import common, keep, start
 from narrate.bench.weights import make_checkpoint
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
     """A row for each number of workers."""
     model = args.model or make_checkpoint(folder / "model", args.size, ends=False)
     counts = [int(one) for one in args.workers.split(",")]
-    runs: dict[int, list[dict[str, float]]] = {count: [] for count in counts}
+    runs: dict[int, list[dict[str, Any]]] = {count: [] for count in counts}
     few = argparse.Namespace(**{**vars(args), "chunks": min(_WARM_CHUNKS, args.chunks)})
     spoken(folder / "warm", model, few, counts[0])
     for number in range(args.rounds):
@@ -36,17 +37,17 @@ def run(args: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
     return rows_of(runs)
 
 
-def spoken(home: Path, model: Path, args: argparse.Namespace, count: int) -> dict[str, float]:
-    """Speak the book once; what the process says of it."""
+def spoken(home: Path, model: Path, args: argparse.Namespace, count: int) -> dict[str, Any]:
+    """Speak the book once; what the process says of it, its notes of workers that failed too."""
     with start(home, model, args, count) as child:
         said, _ = child.communicate(timeout=args.limit)
     if child.returncode:
         raise SystemExit(f"{count} workers ended with {child.returncode}")
-    held: dict[str, float] = json.loads(said.splitlines()[-1])
+    held: dict[str, Any] = json.loads(said.splitlines()[-1])
     return held
 
 
-def rows_of(runs: dict[int, list[dict[str, float]]]) -> list[dict[str, object]]:
+def rows_of(runs: dict[int, list[dict[str, Any]]]) -> list[dict[str, object]]:
     """What the runs so far say, a row for each number of workers that has some."""
     rows: list[dict[str, object]] = []
     first, *_ = runs
@@ -60,6 +61,7 @@ def rows_of(runs: dict[int, list[dict[str, float]]]) -> list[dict[str, object]]:
             {
                 "workers": count,
                 "runs_s": [one["wall_s"] for one in held],
+                "notes": sorted({note for one in held for note in one["notes"]}),
                 "takes": held[0]["takes"],
                 "audio_s": held[0]["audio_s"],
                 "x_realtime": round(held[0]["audio_s"] / wall_s, 1),
@@ -73,7 +75,7 @@ def rows_of(runs: dict[int, list[dict[str, float]]]) -> list[dict[str, object]]:
     return rows
 
 
-def _middle(runs: list[dict[str, float]]) -> float:
+def _middle(runs: list[dict[str, Any]]) -> float:
     return statistics.median(one["middle_x_realtime"] or 0.0 for one in runs)
 
 

@@ -122,13 +122,14 @@ def main() -> None:
         began, began_at = time.perf_counter(), time.time()
         book = studio.plan_book(store, job)
         planned_s = time.perf_counter() - began
-        for _ in studio.speak(store, book.id, lambda _: None):
+        notes: set[str] = set()  # a worker that failed, for one
+        for _ in studio.speak(store, book.id, lambda progress: notes.update(progress.notes)):
             pass
         wall_s = time.perf_counter() - began
         takes = store.takes.get(key for _, key in store.chunks(book.id))
     audio_s = sum(take.duration_s for take in takes.values())
     said = {"planned_s": planned_s, "wall_s": wall_s, "takes": len(takes), "audio_s": audio_s}
-    print(json.dumps(said | as_stored(home, began_at)))
+    print(json.dumps(said | as_stored(home, began_at) | {"notes": sorted(notes)}))
 
 
 if __name__ == "__main__":

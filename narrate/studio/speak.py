@@ -42,14 +42,15 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
     Chapters that need nothing come first. A take with a fault is spoken again with the next
     attempt's seed; when none is good, the best is kept and stays marked. Calling it again asks
     the store what is left, so it can be stopped and retried at any chunk. What others have claimed
-    is waited for, and spoken here if they die. BusyError when another run takes over meanwhile.
+    is waited for, and spoken here if they die. Leads the book meanwhile: BusyError when another
+    run does, or takes over.
     """
     book = require_book(store, book_id)
     job = Job(**(book.job or {}))
     chapters = job.selection.of(len(store.chapter_titles(book_id)))
     lines = store.outline(book_id, chapters)
     notes = _drop_damaged(store, book_id, lines)
-    with store.leases.join(book_id) as lease:
+    with store.leases.hold(book_id) as lease:
         board = Board(store, book_id, chapters, job.attempts)
         board.look()
         if not board.open:

@@ -5,6 +5,7 @@ Ends when its standard input does, so it never outlives the run that started it.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -22,7 +23,8 @@ def main() -> None:
     with Store(Settings.from_environment()) as store, store.leases.join(book_id) as lease:
 
         def stop_with_parent() -> None:
-            sys.stdin.buffer.read()
+            while os.read(0, 1024):  # sys.stdin is locked by its reader when Python ends
+                pass
             lease.stop.set()
 
         threading.Thread(target=stop_with_parent, daemon=True).start()

@@ -114,6 +114,24 @@ def test_a_worker_speaks_for_the_leader_and_ends_with_the_pipe(
     assert Counter(server.texts()) == {chunk.spoken: 1 for chunk, _ in store.chunks(book.id)}
 
 
+def test_a_worker_without_a_leader_ends_by_itself_while_its_pipe_is_open(
+    store: Store, asking: Job, server: SpeechServer, start: Start
+) -> None:
+    book = studio.plan_book(store, asking)
+    worker = start("-m", "narrate.studio.worker", book.id)
+    assert worker.wait(60) == 0
+    assert not server.texts()
+
+
+def test_who_speaks_a_book_leads_it_so_that_workers_stay(store: Store, preview: Job) -> None:
+    book = studio.plan_book(store, preview)
+    leaders: set[str | None] = set()
+    chapters = studio.speak(store, book.id, lambda _: leaders.add(store.leases.holder(book.id)))
+    assert list(chapters) == [1, 2]
+    assert len(leaders) == 1 and f"process {os.getpid()}" in str(leaders)
+    assert store.leases.holder(book.id) is None
+
+
 def test_two_workers_speak_every_sentence_once_and_the_same_book(
     store: Store, preview: Job, asking: Job, server: SpeechServer, tmp_path: Path
 ) -> None:
