@@ -157,7 +157,7 @@ def run(args: argparse.Namespace) -> Iterator[dict[str, object]]:
         device = torch.device("cuda")
         model = random_model(args.size, args.positions, device, torch.bfloat16)
     for batch in map(int, args.batches.split(",")):
-        options = EngineOptions(batch_size=batch, max_context=args.positions, retries=0)
+        options = EngineOptions(batch_size=batch, max_context=args.positions)
         if model is None:
             engine = Engine(folder, options)
         else:

@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
     for batch in map(int, args.batches.split(",")):
         options = EngineOptions(
             batch_size=batch, max_context=args.positions, newcomers=args.newcomers,
-            kernels=args.kernels, weights=args.weights, retries=0,
+            kernels=args.kernels, weights=args.weights,
         )  # fmt: skip
         started = time.time()
         frames = args.codec_frames or (4096 if batch >= MANY_ROWS else 1024)

@@ -30,7 +30,7 @@ def main() -> None:
     random_folder(folder, args.size)
     model = random_model(args.size, 512, device, torch.bfloat16)
     codec = random_codec(folder, device, 1024)
-    options = EngineOptions(batch_size=args.batch, max_context=512, retries=0, lookahead=100)
+    options = EngineOptions(batch_size=args.batch, max_context=512, lookahead=100)
     engine = Engine.of(Parts(model, TextIds(folder), SamplingOptions(), codec), options)
     book = chunks(args.count)
     random = np.random.default_rng(1)

@@ -3,14 +3,16 @@
     python -m benchmarks.several --size 1.7b --workers 1,2,4 --chunks 4000 --batch 512 --json FILE
 
 Each count speaks the same book into an empty store, `--rounds` times, in alternating order, after
-a short one that compiles the kernels. The whole time holds the start of the processes and of their
-models, as it does for a user; the rate in the middle of the book does not.
+a short one that compiles the kernels and makes the voice's prompt. The whole time holds the start
+of the processes and of their models, as it does for a user. Speaking begins when the first worker's
+model is loaded and ends with the last take, the end of the book with its empty rows included.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -29,9 +31,12 @@ def run(args: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
     runs: dict[int, list[dict[str, Any]]] = {count: [] for count in counts}
     few = argparse.Namespace(**{**vars(args), "chunks": min(_WARM_CHUNKS, args.chunks)})
     spoken(folder / "warm", model, few, counts[0])
+    voices = folder / "warm" / "voices"
     for number in range(args.rounds):
         for count in counts if number % 2 == 0 else counts[::-1]:
-            runs[count].append(spoken(folder / f"home-{number}-{count}", model, args, count))
+            home = folder / f"home-{number}-{count}"
+            shutil.copytree(voices, home / "voices")
+            runs[count].append(spoken(home, model, args, count))
             print(count, json.dumps(runs[count][-1]), flush=True)
             keep(args, {"rows": rows_of(runs)})
     return rows_of(runs)
@@ -52,11 +57,11 @@ def rows_of(runs: dict[int, list[dict[str, Any]]]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     first, *_ = runs
     alone = statistics.median(one["wall_s"] for one in runs[first])
-    middle_alone = _middle(runs[first])
+    speaking_alone = _speaking(runs[first])
     for count, held in runs.items():
         if not held:
             continue
-        wall_s, middle = statistics.median(one["wall_s"] for one in held), _middle(held)
+        wall_s, speaking = statistics.median(one["wall_s"] for one in held), _speaking(held)
         rows.append(
             {
                 "workers": count,
@@ -66,17 +71,15 @@ def rows_of(runs: dict[int, list[dict[str, Any]]]) -> list[dict[str, object]]:
                 "audio_s": held[0]["audio_s"],
                 "x_realtime": round(held[0]["audio_s"] / wall_s, 1),
                 "share_of_linear": round(alone / wall_s * first / count, 3),
-                "middle_x_realtime": round(middle, 1),
-                "middle_share_of_linear": round(middle / middle_alone * first / count, 3)
-                if middle_alone
-                else None,
+                "speaking_x_realtime": round(speaking, 1),
+                "speaking_share_of_linear": round(speaking / speaking_alone * first / count, 3),
             }
         )
     return rows
 
 
-def _middle(runs: list[dict[str, Any]]) -> float:
-    return statistics.median(one["middle_x_realtime"] or 0.0 for one in runs)
+def _speaking(runs: list[dict[str, Any]]) -> float:
+    return statistics.median(float(one["speaking_x_realtime"]) for one in runs)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def at_start(folder: Path, args: argparse.Namespace, leave_gb: int) -> dict[str,
     hog = taken(leave_gb << 30)
     row: dict[str, object] = {"case": "start", "left_gb": leave_gb, "asked": args.batch}
     try:
-        engine = Engine(folder, EngineOptions(batch_size=args.batch, retries=0))
+        engine = Engine(folder, EngineOptions(batch_size=args.batch))
     except (BackendError, torch.OutOfMemoryError) as error:
         return row | {"refused": str(error), "in_words": isinstance(error, BackendError)}
     finally:
@@ -53,7 +53,7 @@ def at_start(folder: Path, args: argparse.Namespace, leave_gb: int) -> dict[str,
 
 def in_the_middle(folder: Path, args: argparse.Namespace) -> dict[str, object]:
     """Take the rest of the memory after a tenth of the book."""
-    engine = Engine(folder, EngineOptions(batch_size=args.batch, retries=0, lookahead=args.batch))
+    engine = Engine(folder, EngineOptions(batch_size=args.batch, lookahead=args.batch))
     row: dict[str, object] = {
         "case": "middle",
         "asked": args.batch,

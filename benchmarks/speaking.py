@@ -2,9 +2,9 @@
 
     python -m benchmarks.speaking HOME --model FOLDER --chunks 200 --batch 64 --workers 2
 
-Prints JSON: seconds until the plan stands, until the first and the last take are stored and in all,
-takes, seconds of audio, and seconds of audio a second in the middle of the book, when all workers
-are at it. The document has as many paragraphs as `--chunks`, of a novel's
+Prints JSON: seconds until the plan stands, until this process's model is loaded, until the first
+and the last take are stored and in all, takes, seconds of audio, and seconds of audio a second from
+the load to the last take. The document has as many paragraphs as `--chunks`, of a novel's
 lengths; with an endless model every take is as long as its text asks for.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sqlite3
 import subprocess
@@ -30,7 +31,6 @@ from narrate.speech.models import open_checkpoint
 from narrate.store import Store
 
 NAME = "book.txt"
-_FROM, _TO = 0.2, 0.8  # of the takes, as they were stored
 
 
 def start(
@@ -89,19 +89,28 @@ def job_of(home: Path, args: argparse.Namespace) -> Job:
     )
 
 
-def as_stored(home: Path, began: float) -> dict[str, float | None]:
-    """When the first and the last take were stored, after a time of day, and the rate between.
+class Loaded(logging.Handler):
+    """Keeps the time of day at which a backend said that its model is loaded."""
 
-    The rate is of seconds of audio a second between the first and the last fifth of the takes.
-    """
+    at: float | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the first."""
+        if self.at is None and "loaded" in record.msg:
+            self.at = record.created
+
+    def watch(self) -> None:
+        """Listen to what backends log."""
+        log = logging.getLogger("narrate.speech")
+        log.setLevel(logging.INFO)
+        log.addHandler(self)
+
+
+def as_stored(home: Path) -> tuple[float, float]:
+    """The times of day at which the first and the last take were stored."""
     with closing(sqlite3.connect(home / "narrate.db")) as database:
-        order = "select created_at, 1.0 * samples / rate_hz from takes order by created_at"
-        takes = database.execute(order).fetchall()
-    span = takes[int(_FROM * len(takes)) : int(_TO * len(takes)) + 1]
-    took_s = span[-1][0] - span[0][0] if span else 0.0
-    middle = sum(audio_s for _, audio_s in span[1:]) / took_s if took_s > 0 else None
-    first_s, last_s = takes[0][0] - began, takes[-1][0] - began
-    return {"first_take_s": first_s, "last_take_s": last_s, "middle_x_realtime": middle}
+        span = database.execute("select min(created_at), max(created_at) from takes").fetchone()
+    return span[0], span[1]
 
 
 def main() -> None:
@@ -118,6 +127,8 @@ def main() -> None:
     home = args.home.absolute()
     os.environ["NARRATE_HOME"] = str(home)
     job = job_of(home, args)
+    loaded = Loaded()
+    loaded.watch()
     with Store(Settings.from_environment()) as store:
         began, began_at = time.perf_counter(), time.time()
         book = studio.plan_book(store, job)
@@ -128,8 +139,20 @@ def main() -> None:
         wall_s = time.perf_counter() - began
         takes = store.takes.get(key for _, key in store.chunks(book.id))
     audio_s = sum(take.duration_s for take in takes.values())
-    said = {"planned_s": planned_s, "wall_s": wall_s, "takes": len(takes), "audio_s": audio_s}
-    print(json.dumps(said | as_stored(home, began_at) | {"notes": sorted(notes)}))
+    first, last = as_stored(home)
+    since = began_at + planned_s if loaded.at is None else loaded.at
+    said = {
+        "planned_s": planned_s,
+        "loaded_s": since - began_at,
+        "first_take_s": first - began_at,
+        "last_take_s": last - began_at,
+        "wall_s": wall_s,
+        "takes": len(takes),
+        "audio_s": audio_s,
+        "speaking_x_realtime": audio_s / (last - since),
+        "notes": sorted(notes),
+    }
+    print(json.dumps(said))
 
 
 if __name__ == "__main__":

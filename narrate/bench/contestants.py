@@ -84,7 +84,7 @@ class Contestant:
             asked |= known[switch]
         own = {name: asked.pop(name) for name in ("graphs", "weights") if name in asked}
         fits = [one for one in _CONTEXTS if one >= positions]
-        engine = EngineSwitches(max_context=fits[0] if fits else _CONTEXTS[-1], retries=0, **own)
+        engine = EngineSwitches(max_context=fits[0] if fits else _CONTEXTS[-1], **own)
         options = SpeechOptions(checkpoint=checkpoint, batch_size=batch, seed=1, **asked)
         by_backend: Mapping[str, Callable[[], SpeechOptions]] = {
             _OFFICIAL: lambda: replace(options, attention=self.variant),

@@ -187,6 +187,7 @@ class Engine:
         with self._runner.turn():
             while self._scheduler.can_admit():
                 self._runner.arrive(self._scheduler.admit(self._runner.ticks))
+                self._pull()
             self._runner.frame()
             for report in self._runner.reports():
                 for ended in self._scheduler.retire(report):

@@ -26,9 +26,9 @@ class EngineOptions:
     it. `kernels`: torch, triton, library, sdpa or auto. `weights`: int8 or fp8, a byte a number for
     the layers' products; None as the precision has them. `text_first`: the published
     non_streaming_mode. `lookahead`: utterances pulled ahead, to take the longest of them first.
-    `retries`: further attempts for an utterance that ran away. Only `batch_size`, `newcomers`,
-    `dtype`, `weights`, `tf32` and `kernels` change rounding; of what is said nothing changes but by
-    `sampling`, `text_first`.
+    `retries`: further attempts at a row whose logits were not numbers; one that ran away is
+    yielded and marked. Only `batch_size`, `newcomers`, `dtype`, `weights`, `tf32` and `kernels`
+    change rounding; of what is said nothing changes but by `sampling`, `text_first`.
     """
 
     device: str | None = None

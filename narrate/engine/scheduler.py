@@ -125,7 +125,7 @@ class Scheduler:
                 continue
             del self._running[slot]
             heapq.heappush(self._free, slot)
-            again = status != Status.ENDED and job.attempt < self.retries
+            again = status == Status.FAULTY and job.attempt < self.retries
             if again:
                 self.add(replace(job, attempt=job.attempt + 1))
             ended.append(Ended(job, slot, progress.frames[slot], status, again))

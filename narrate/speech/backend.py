@@ -54,14 +54,13 @@ class EngineSwitches:
 
     `kernels` by name; `weights` are a byte a number, or None: as the precision has them;
     `graphs` False computes each frame anew instead of replaying a recorded one.
-    `max_context` is the most positions of a row, `retries` the further attempts of a runaway.
+    `max_context` is the most positions of a row.
     """
 
     kernels: str = "auto"
     weights: str | None = None
     graphs: bool = True
     max_context: int = 1024
-    retries: int = 1
 
     def __post_init__(self) -> None:
         """Refuse kernels and weights that nobody knows (`UsageError`)."""

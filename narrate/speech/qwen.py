@@ -6,6 +6,7 @@ none.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from narrate.engine.engine import Engine
 
 __all__ = ["QwenBackend"]
+
+# The longest come first already, and what waits here no other worker can speak.
+_LOOKAHEAD = 16
+
+_log = logging.getLogger("narrate.speech")
 
 
 class QwenBackend(ModelBackend):
@@ -105,7 +111,8 @@ class QwenBackend(ModelBackend):
                 graphs=switches.graphs,
                 max_context=switches.max_context,
                 text_first=self._checkpoint.kind != "base",
-                retries=switches.retries,
+                lookahead=_LOOKAHEAD,
             )
             self._engine = Engine(self._checkpoint.folder, options)
+            _log.info("the engine is loaded: %s", self._engine.in_use)
         return self._engine

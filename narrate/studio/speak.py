@@ -67,7 +67,7 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             board.most = attempts.most
             board.look()
             tally = Tally(book_id, lines, board.open, notes, report)
-            speaker = _Speaker(store, lease, attempts, judge, board, tally, verifier)
+            speaker = _Speaker(store, lease, attempts, judge, board, tally, verifier, job.workers)
             speaker.try_abandoned()
             yield from board.finished() if judge.decided else ()
             while board.waiting:
@@ -112,7 +112,9 @@ def assist(store: Store, book_id: str, report: Report) -> None:
                     attempts = Attempts(store, book, backend, voice, most)
                     judge = Judge(store, book)
                     judge.begin(lines)
-                    speaker = _Speaker(store, lease, attempts, judge, board, tally, verifier)
+                    speaker = _Speaker(
+                        store, lease, attempts, judge, board, tally, verifier, job.workers
+                    )
                 for _ in speaker.turn():
                     pass
                 speaker.look()
@@ -132,7 +134,9 @@ class _Speaker:
         board: Board,
         tally: Tally,
         verifier: Verifier | None,
+        expected: int = 1,
     ) -> None:
+        self.expected = expected  # so many processes will speak, though some may not be there yet
         self.store, self.lease, self.attempts, self.judge = store, lease, attempts, judge
         self.board, self.tally, self.verifier = board, tally, verifier
         self.claimed: dict[str, Claimed] = {}
@@ -193,24 +197,32 @@ class _Speaker:
         """Claim the next takes: fewer towards the end, so that all processes end together."""
         self._end_claims()
         self.company = max(1, self.store.claims.workers(self.lease.book_id))
-        share = len(self.board.open) // (2 * self.company)
+        share = len(self.board.open) // (2 * self._sharing)
         most = min(max(LEAST_CLAIM_TAKES, share), CLAIM_TAKES)
         some = self.store.claims.take(
             self.lease,
             sorted(self.board.waiting),
-            CLAIM_TAKES_ALONE if self.company == 1 else most,
+            CLAIM_TAKES_ALONE if self._sharing == 1 else most,
             after,
             longest_first=self.attempts.backend.longest_first,
         )
         self.claimed.update((one.take_key, one) for one in some)
         return some
 
+    @property
+    def _sharing(self) -> int:
+        return max(self.expected, self.company)
+
     def _utterances(self, some: list[Claimed]) -> Iterator[Utterance]:
+        """Claim as they are asked for; no more than a fair share where all start at once."""
         language = self.attempts.book.language
+        fair = -(-len(self.board.open) // self._sharing)
         while some and not self.is_stopped:
             for one in some:
                 seed = seed_of(one.take_key)
                 yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
+            if self._sharing > 1 and not self.said and len(self.claimed) >= fair:
+                return
             some = self._claim(some[-1]) or self._claim()
 
     def _counted(self, stored: Iterable[Take]) -> Iterator[Take]:

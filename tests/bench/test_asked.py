@@ -64,7 +64,7 @@ def test_switches_reach_the_backend_s_options() -> None:
     options = engine.options(None, 8, 2900)  # type: ignore[arg-type]
     assert (options.engine.kernels, options.engine.graphs) == ("sdpa", False)
     assert options.engine.max_context == 4096
-    assert (options.engine.weights, options.engine.retries) == ("int8", 0)
+    assert options.engine.weights == "int8"
 
 
 @pytest.mark.parametrize("words", ["1,x", "0", "", "-1", "1,,2"])

@@ -62,7 +62,7 @@ def speak_all(
     runner: Runner, jobs: Sequence[Job], come: Callable[[int], int] = lambda tick: 1 << 20
 ) -> dict[int, tuple[Ended, Any]]:
     """Run jobs to their end; `come(tick)` says how many have arrived by then."""
-    scheduler = Scheduler(runner.state.slots, runner.group, retries=0)
+    scheduler = Scheduler(runner.state.slots, runner.group)
     out: dict[int, tuple[Ended, Any]] = {}
     left = list(jobs)
     with torch.inference_mode():

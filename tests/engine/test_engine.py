@@ -44,7 +44,7 @@ class Echo:
 
 
 def engine(tiny: Tiny, **options: Any) -> Engine:
-    given: dict[str, Any] = {"batch_size": 3, "newcomers": 2, "max_context": 128, "retries": 0}
+    given: dict[str, Any] = {"batch_size": 3, "newcomers": 2, "max_context": 128}
     parts = Parts(tiny.model, tiny.ids, SamplingOptions(), Echo())
     return Engine.of(parts, EngineOptions(**(given | options)))
 
@@ -76,7 +76,7 @@ def test_what_is_said_does_not_hang_on_what_the_process_did_before(
     tiny: Tiny, voice: VoicePrompt
 ) -> None:
     """Another model may have allowed products of fewer digits: loading multiplies, too."""
-    options = EngineOptions(device="cpu", batch_size=2, max_context=128, retries=0)
+    options = EngineOptions(device="cpu", batch_size=2, max_context=128)
     heard = []
     before = torch.get_float32_matmul_precision()
     try:
@@ -113,8 +113,8 @@ def test_a_broken_off_call_leaves_nothing_behind(tiny: Tiny, voice: VoicePrompt)
 
 
 def test_checks_say_how_it_ended(tiny: Tiny, voice: VoicePrompt) -> None:
-    (capped,) = engine(tiny.never_ending(), retries=2).speak(iter(utterances(1, 4)), voice)
-    told = {"frames": 4, "eos": False, "runaway": True, "retries": 2, "loop": False}
+    (capped,) = engine(tiny.never_ending()).speak(iter(utterances(1, 4)), voice)
+    told = {"frames": 4, "eos": False, "runaway": True, "retries": 0, "loop": False}
     assert capped.checks == told
     assert capped.rate_hz == 24000
     (ended,) = engine(tiny).speak(iter([Utterance("ends", "Hello.", "en", 3, 60)]), voice)
@@ -126,7 +126,7 @@ def test_a_row_that_goes_round_is_marked_and_others_are_not(tiny: Tiny, voice: V
     # With a head of zeros every code is as likely as the first, which is taken again and again.
     stuck = replace(endless.model, head=torch.zeros_like(endless.model.head))
     greedy = SamplingOptions(do_sample=False)
-    options = EngineOptions(batch_size=2, newcomers=2, max_context=128, retries=0)
+    options = EngineOptions(batch_size=2, newcomers=2, max_context=128)
     for model, sampling, loops in (
         (stuck, greedy, True),
         (endless.model, SamplingOptions(temperature=1.5), False),

@@ -54,8 +54,8 @@ def test_switches_change_how_it_computes_and_not_what_it_says(
     voice = open_voice(VoiceRequest(str(spoken_sample), SAMPLE_WORDS), tmp_path, base).voice
     said = []
     for switches in (
-        EngineSwitches(retries=0),
-        EngineSwitches(kernels="sdpa", graphs=False, max_context=256, retries=0),
+        EngineSwitches(),
+        EngineSwitches(kernels="sdpa", graphs=False, max_context=256),
     ):
         backend = open_backend("qwen", options(base, engine=switches, precision="float32"))
         utterances = [Utterance(text, text, "en", 7 + n, 6) for n, text in enumerate(TEXTS)]

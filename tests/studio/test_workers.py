@@ -34,6 +34,15 @@ with Store(Settings.from_environment()) as store, store.leases.hold("tale") as l
     sys.stdin.readline()
 """
 
+JOIN = """
+import sys
+from narrate.config import Settings
+from narrate.store import Store
+with Store(Settings.from_environment()) as store, store.leases.join("tale") as lease:
+    print("there", flush=True)
+    sys.stdin.readline()
+"""
+
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -143,6 +152,34 @@ def test_two_workers_speak_every_sentence_once_and_the_same_book(
     assert made.wav
     assert Counter(server.texts()) == {chunk.spoken: 1 for chunk, _ in store.chunks(made.book_id)}
     assert store.claims.workers(made.book_id) == 0
+
+
+@pytest.mark.parametrize("company", ["there", "expected"])
+def test_the_engine_leaves_others_their_share(
+    company: str,
+    store: Store,
+    preview: Job,
+    spoken_sample: Path,
+    tiny_checkpoint: Path,
+    start: Start,
+) -> None:
+    """It computes many sentences at once, and yet takes no more of them than others can spare."""
+    voice = replace(preview, voice=str(spoken_sample), voice_text=SAMPLE_WORDS, backend="qwen")
+    job = replace(voice, model=str(tiny_checkpoint), batch_size=64, frames_per_character=0.05)
+    book = studio.plan_book(store, replace(job, attempts=1, workers=1 + (company == "expected")))
+    if company == "there":
+        other = start("-c", JOIN)
+        assert other.stdout and other.stdout.readline() == "there\n"
+    keys = {key for _, key in store.chunks(book.id)}
+    claimed: list[int] = []
+
+    def look(_: studio.Speaking) -> None:
+        [mine] = [one for one in store.leases.workers(book.id) if one.leads]
+        claimed.append(mine.chunks)
+
+    assert sorted(studio.speak(store, book.id, look)) == [1, 2]
+    assert len(keys) / 4 < max(claimed) < len(keys) * 3 / 4
+    assert store.takes.known(keys).keys() == keys
 
 
 def test_what_a_killed_worker_had_claimed_is_spoken_by_the_leader(
