@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from narrate.config import Job, Settings
 from narrate.core import Take, Utterance, seed_of
@@ -57,10 +57,13 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             Tally(book_id, lines, board.open, notes, report)
             yield from chapters
             return
-        verifier = open_verifier(job.verify_asr)
-        notes += prepare_voice(job)
-        backend, voice = open_speech(job)
-        with closing(backend), crew(Settings.from_environment(), book_id, job.workers) as others:
+        with ExitStack() as stack:
+            # First of all, so that the others' models are loaded while ours is.
+            others = stack.enter_context(crew(Settings.from_environment(), book_id, job.workers))
+            verifier = open_verifier(job.verify_asr)
+            notes += prepare_voice(job)
+            backend, voice = open_speech(job)
+            stack.enter_context(closing(backend))
             attempts = Attempts(store, book, backend, voice, job.attempts if backend.varies else 1)
             judge = Judge(store, book)
             judge.begin(lines)
