@@ -28,6 +28,7 @@ MARKED = re.compile(r"<!-- measured: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 _Table = tuple[list[str], list[list[str]]]
 _TIMES = "seconds of audio a second"
 # File, what of it is told, and which of its rows.
+_RUNS = ("two-cards-h200.json", "four-cards-h200.json")
 _ENGINE = (
     (
         "book-1.7b-h200.json",
@@ -53,7 +54,19 @@ def _rows(name: str) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
     return held, held["rows"]
 
 
+def _of_runs() -> Iterator[list[str]]:
+    """Whole runs of the product, by how many cards spoke one book."""
+    for name in _RUNS:
+        held, rows = _rows(name)
+        for row in rows:
+            cards = "one card" if row["workers"] == 1 else f"{row['workers']} cards"
+            what = f"a run on {cards}, {held['asked']['size'].upper()}, {row['takes']:,} chunks"
+            rate = _times(row["speaking_x_realtime"])
+            yield [what, held["card"], held["asked"]["batch"], rate, _link(FIGURES / name)]
+
+
 def _of_engine() -> Iterator[list[str]]:
+    yield from _of_runs()
     seen: set[tuple[str, int]] = set()
     for name, what, wanted in _ENGINE:
         held, rows = _rows(name)
