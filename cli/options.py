@@ -98,7 +98,11 @@ Concurrency = Annotated[
 ]
 Attention = Annotated[
     str | None,
-    typer.Option("--attention", metavar="NAME", help="sdpa, flash_attention_2 or eager."),
+    typer.Option(
+        "--attention",
+        metavar="NAME",
+        help="The published package's: sdpa, flash_attention_2, eager.",
+    ),
 ]
 BatchSize = Annotated[
     int | None,
@@ -106,11 +110,16 @@ BatchSize = Annotated[
 ]
 Compile = Annotated[
     str | None,
-    typer.Option("--compile", metavar="MODE", help="Compile the model: a mode of torch.compile."),
+    typer.Option(
+        "--compile", metavar="MODE", help="Compile the published package: a mode of torch.compile."
+    ),
 ]
 Tf32 = Annotated[bool, typer.Option("--tf32", help="Let the card round fp32 products to TF32.")]
 CudnnBenchmark = Annotated[
-    bool, typer.Option("--cudnn-benchmark", help="Let cuDNN time its convolutions first.")
+    bool,
+    typer.Option(
+        "--cudnn-benchmark", help="The published package's: cuDNN times its convolutions first."
+    ),
 ]
 Precision = Annotated[
     str | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from narrate.cli.book import print_result, run
-from narrate.config import Job, Selection, Settings
+from narrate.config import Selection, Settings
 from narrate.errors import UsageError
 
 __all__ = ["redo"]
@@ -45,8 +45,8 @@ def redo(
     settings = Settings.from_environment()
     chosen = Selection.parse(",".join(chunks), where="CHUNK")
     with Store(settings) as store:
-        job = Job(**(studio.require_book(store, book).job or {}))
+        studio.require_book(store, book)
         with store.leases.hold(book):
-            studio.redo(store, book, chosen, seed)
+            job = studio.redo(store, book, chosen, seed)
             delivered = run(store, settings, job, debug)
     print_result(delivered)

@@ -154,13 +154,16 @@ class Store:
                 found.update((position, spoken) for position, spoken in session.execute(query))
         return found
 
-    def attempts(self, book_id: str) -> dict[str, int]:
-        """Return the attempt of each text of a book that is beyond its first."""
-        query = select(ChunkRow.spoken, ChunkRow.attempt).where(
+    def attempts(self, book_id: str) -> dict[str, tuple[str, int]]:
+        """Return (take key, attempt) of each text of a book that is beyond its first attempt.
+
+        The key may be an earlier attempt's: that one was the best, or the one that was chosen.
+        """
+        query = select(ChunkRow.spoken, ChunkRow.take_key, ChunkRow.attempt).where(
             ChunkRow.book_id == book_id, ChunkRow.attempt > 0
         )
         with self.database.reading() as session:
-            return {spoken: attempt for spoken, attempt in session.execute(query)}
+            return {spoken: (key, attempt) for spoken, key, attempt in session.execute(query)}
 
     def chunks(
         self, book_id: str, chapters: Iterable[int] | None = None

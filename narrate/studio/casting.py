@@ -29,6 +29,23 @@ AUTO = "auto"
 DEFAULT_MODEL = "1.7b"
 _PREVIEW, _ENGINE, _OFFICIAL, _REMOTE = "preview", "qwen", "official", "remote"
 _WITH_CHECKPOINT = (_ENGINE, _OFFICIAL)
+_READ_BY: Mapping[str, tuple[str, ...]] = {
+    "server": (_REMOTE,),
+    "concurrency": (_REMOTE,),
+    "attention": (_OFFICIAL,),
+    "batch_size": _WITH_CHECKPOINT,
+    "compile": (_OFFICIAL,),
+    "tf32": _WITH_CHECKPOINT,
+    "cudnn_benchmark": (_OFFICIAL,),
+    "precision": _WITH_CHECKPOINT,
+    "kernels": (_ENGINE,),
+    "weights": (_ENGINE,),
+    "cuda_graphs": (_ENGINE,),
+    "max_context": (_ENGINE,),
+    "frames_per_character": (*_WITH_CHECKPOINT, _REMOTE),
+    "seed": (*_WITH_CHECKPOINT, _REMOTE),
+}
+"""Which backends do something with a field of a job that is about how it is spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +102,19 @@ def cast(job: Job, *, download: bool = True) -> Cast:
 
 
 def _unused(job: Job, name: str) -> tuple[str, ...]:
-    """A note for each option that only the engine has, where another backend speaks."""
-    given = {
-        "--kernels": job.kernels is not None,
-        "--weights": job.weights is not None,
-        "--max-context": job.max_context is not None,
-        "--no-cuda-graphs": not job.cuda_graphs,
-    }
-    options = [option for option, is_given in given.items() if is_given and name != _ENGINE]
+    """A note for each option that was given and that this backend has no use for."""
+    default = Job(job.document)
+    given = [one for one in _READ_BY if getattr(job, one) != getattr(default, one)]
     return tuple(
-        f"{one} is the engine's: the {name} backend has nothing like it" for one in options
+        f"{_option(one)} changes nothing here: the {name} backend has nothing like it"
+        for one in given
+        if name not in _READ_BY[one]
     )
+
+
+def _option(field: str) -> str:
+    """The words of the command line for a field of a job that is not as it is by default."""
+    return "--no-cuda-graphs" if field == "cuda_graphs" else f"--{field.replace('_', '-')}"
 
 
 def _home() -> Path:

@@ -160,8 +160,12 @@ def finished(store: Store, job: Job) -> Delivered | None:
     titles = store.chapter_titles(book.id)
     chapters = finished_chapters(store, book.id, job.master)
     selected = job.selection.of(len(titles))
-    keys = {line.take_key for line in store.outline(book.id, selected)}
+    lines = store.outline(book.id, selected)
+    keys = {line.take_key for line in lines}
     if not chapters.keys() >= set(selected) or store.takes.damaged(keys, thorough=False):
+        return None
+    faults = store.takes.faults(keys) if backend.varies else {}
+    if any(line.take_key in faults and line.attempt < job.attempts - 1 for line in lines):
         return None
     if not has_companions(store, book, job.formats, chapters):
         return None

@@ -190,11 +190,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
         if document is not None and plan is not None:
             job.selection.of(len(plan.chapter_titles))
             check_language(backend, plan.language)
-            spoken_texts = [chunk.spoken for chunk in plan.chunks]
-            # An attempt belongs to the words: an edit elsewhere must not bring a bad take back.
-            known = store.attempts(book.id) if book.speech_digest == spoken else {}
-            attempts = [known.get(words, 0) for words in spoken_texts]
-            keys = keys_of(spoken_texts, attempts, plan.language, backend, voice)
+            keys, attempts = _takes_of(store, book, plan.chunks, plan.language, backend, voice)
             store.put_plan(
                 replace(
                     book,
@@ -217,6 +213,26 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
         chapters = job.selection.of(len(store.chapter_titles(book.id)))
         store.takes.drop({line.take_key for line in store.outline(book.id, chapters)})
     return require_book(store, book.id)
+
+
+def _takes_of(
+    store: Store,
+    book: Book,
+    chunks: Sequence[Chunk],
+    language: str,
+    backend: Backend,
+    voice: Voice,
+) -> tuple[list[str], list[int]]:
+    """Name the take of each chunk, and its attempt: those that the book has for the same words.
+
+    An attempt belongs to the words: an edit elsewhere must not bring a bad take back.
+    """
+    same = (book.speech_digest, book.language) == (speech_digest(backend, voice), language)
+    known = store.attempts(book.id) if same else {}
+    texts = [chunk.spoken for chunk in chunks]
+    firsts = keys_of(texts, [0] * len(texts), language, backend, voice)
+    found = [known.get(words, (key, 0)) for words, key in zip(texts, firsts, strict=True)]
+    return [key for key, _ in found], [attempt for _, attempt in found]
 
 
 def _rename_takes(store: Store, book: Book, spoken: str, backend: Backend, voice: Voice) -> None:
@@ -250,12 +266,7 @@ def survey(store: Store, job: Job) -> Survey:
         check_language(backend, language)
         selected = job.selection.of(len(titles))
         chunks = [chunk for chunk in chunks if chunk.chapter in set(selected)]
-        known = (
-            store.attempts(book.id) if book.speech_digest == speech_digest(backend, voice) else {}
-        )
-        texts = [chunk.spoken for chunk in chunks]
-        attempts = [known.get(words, 0) for words in texts]
-        keys = keys_of(texts, attempts, language, backend, voice)
+        keys, _ = _takes_of(store, book, chunks, language, backend, voice)
     takes = store.takes.get(keys)
     return Survey(
         title=title,

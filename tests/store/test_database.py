@@ -65,7 +65,7 @@ def test_a_plan_comes_back_as_it_was_stored(store: Store, tmp_path: Path) -> Non
     ]
     store.put_keys(book, {1: (keys[1], 2)})
     assert store.outline("b")[0].take_key == keys[1]
-    assert store.attempts("b") == {"Où 1": 2}
+    assert store.attempts("b") == {"Où 1": (keys[1], 2)}
 
 
 def test_an_output_is_known_until_its_file_changes(store: Store, tmp_path: Path) -> None:

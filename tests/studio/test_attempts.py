@@ -102,6 +102,8 @@ def test_more_attempts_than_before_go_on_where_the_last_ended(
 ) -> None:
     server.script[words] = [SILENCE] * 2
     assert run(store, replace(job, attempts=2)).faults
+    assert studio.finished(store, replace(job, attempts=2))
+    assert studio.finished(store, replace(job, attempts=3)) is None
     assert run(store, replace(job, attempts=3)).faults == ()
     assert server.texts().count(words) == 3
 
@@ -145,6 +147,54 @@ def test_redo_to_a_named_attempt_brings_an_earlier_take_back(
     run(store, job)
     assert store.chunks(made.book_id)[1][1] == first
     assert server.texts() == []
+
+
+def test_redo_to_a_take_with_a_fault_keeps_it(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [BLIP, SILENCE, BLIP]
+    made = run(store, job)
+    for chosen, fault in ((0, "empty"), (1, "silent"), (2, "empty")):
+        run(store, studio.redo(store, made.book_id, Selection.parse("4"), attempt=chosen))
+        [bad] = json.loads((made.folder / "report.json").read_text())["flagged"]
+        assert [one["number"] for one in bad["attempts"] if one["is_kept"]] == [chosen]
+        assert bad["fault"] == fault
+    assert server.texts().count(words) == 3
+
+
+def test_redo_of_a_bad_take_gives_a_new_one_though_it_be_no_better(
+    store: Store, job: Job, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [SILENCE] * 4
+    made = run(store, job)
+    (_, old) = store.chunks(made.book_id)[3]
+    run(store, studio.redo(store, made.book_id, Selection.parse("4")))
+    assert server.texts().count(words) == 4
+    assert store.chunks(made.book_id)[3][1] != old
+
+
+def test_the_best_of_bad_takes_stays_when_another_sentence_is_edited(
+    store: Store, job: Job, story: Path, server: SpeechServer, words: str
+) -> None:
+    server.script[words] = [SILENCE, BLIP, BLIP]
+    made = run(store, job)
+    (_, best) = store.chunks(made.book_id)[3]
+    story.write_text(STORY.replace("Nobody sat in it.", "Nobody sat in it. The oars were wet."))
+    assert run(store, job).faults == ((4, "silent"),)
+    assert store.chunks(made.book_id)[3][1] == best
+    assert server.texts().count(words) == 3
+
+
+def test_redo_speaks_its_chunks_alone_whatever_the_last_run_was_asked_for(
+    store: Store, job: Job, server: SpeechServer
+) -> None:
+    run(store, job)
+    made = run(store, replace(job, chapters="2", force=True))
+    first = store.chunks(made.book_id)[0][0].spoken
+    server.asked.clear()
+    again = run(store, studio.redo(store, made.book_id, Selection.parse("1")))
+    assert server.texts() == [first]
+    assert again.wav and again.wav.exists() and len(again.chapters) == again.of_chapters
 
 
 def test_redo_is_refused_where_the_voice_cannot_say_it_otherwise(

@@ -124,6 +124,24 @@ def test_a_switch_that_the_speaker_has_not_is_named(
     assert not any("--weights" in note for note in engine.notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "unused"),
+    [
+        ("qwen", {"--server", "--concurrency", "--attention", "--compile", "--cudnn-benchmark"}),
+        ("official", {"--server", "--concurrency"}),
+        ("remote", {"--attention", "--batch-size", "--compile", "--tf32", "--cudnn-benchmark"}),
+    ],
+)
+def test_each_speaker_names_the_options_that_change_nothing(
+    cloned: Callable[..., Job], home: Path, name: str, unused: set[str]
+) -> None:
+    every = {"concurrency": 3, "attention": "eager", "batch_size": 4, "seed": 1}
+    every |= {"compile": "default", "tf32": True, "cudnn_benchmark": True}
+    chosen = cast(cloned(backend=name, server="http://127.0.0.1:9", **every))
+    named = [note.split()[0] for note in chosen.notes if "changes nothing" in note]
+    assert set(named) == unused and len(named) == len(unused)
+
+
 def test_no_voice_is_the_preview_voice_and_needs_no_model(data: Path, home: Path) -> None:
     chosen = cast(Job(str(data / "short-story.txt")))
     assert (chosen.backend.name, chosen.voice.name) == ("preview", "preview")
