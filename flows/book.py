@@ -13,6 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from narrate.config import Job, Settings
 from narrate.flows.parameters import parameters_of
 from narrate.store import Store
+from narrate.studio.abreast import BESIDE
 from narrate.tasks import deliver, join, plan, read, speak, stitch
 
 __all__ = ["narrate_book"]
@@ -28,7 +29,7 @@ def _run_name() -> str:
 @flow(
     name="narrate-book",
     flow_run_name=_run_name,
-    task_runner=ThreadPoolTaskRunner(max_workers=1),  # type: ignore[arg-type]
+    task_runner=ThreadPoolTaskRunner(max_workers=BESIDE),  # type: ignore[arg-type]
     persist_result=False,
     log_prints=False,
 )

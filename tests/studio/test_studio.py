@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import soundfile
 
 from narrate import studio
 from narrate.audio.stitch import CHAPTER_RATE_HZ
-from narrate.config import Job
+from narrate.config import Job, Settings
 from narrate.errors import BackendError, InputError, OutputError, StorageError, UsageError
 from narrate.store import Store
+from narrate.studio.abreast import Stop, abreast
 from narrate.studio.plan import find_book
+from narrate.studio.stitch import CHAPTER
 
 from .conftest import STORY, run
 
@@ -35,6 +38,26 @@ def test_the_book_is_its_chapters_one_after_the_other(narrated: studio.Delivered
     joined = np.concatenate([samples(path) for path in narrated.chapters])
     np.testing.assert_array_equal(samples(narrated.wav), joined)
     assert narrated.audio_s == pytest.approx(len(joined) / CHAPTER_RATE_HZ)
+
+
+def test_chapters_that_are_stitched_side_by_side_are_the_same(
+    store: Store, job: Job, story: Path, narrated: studio.Delivered
+) -> None:
+    story.write_text(
+        "# Ten\n\n" + "".join(f"## Part {n}\n\nBell {n} rings.\n\n" for n in range(10))
+    )
+    made = run(store, replace(job, force=True))
+    alone = {path.name: path.read_bytes() for path in made.chapters}
+    assert len(alone) == 10
+    for number in range(1, 11):
+        store.drop_output(made.book_id, CHAPTER, number)
+    abreast([partial(_stitch_one, made.book_id, number) for number in range(1, 11)])
+    assert {path.name: path.read_bytes() for path in made.chapters} == alone
+
+
+def _stitch_one(book_id: str, number: int, stop: Stop) -> None:
+    with Store(Settings.from_environment()) as mine:
+        studio.stitch(mine, book_id, number, stop)
 
 
 def test_the_manifest_tells_what_is_there(narrated: studio.Delivered) -> None:
