@@ -155,23 +155,38 @@ class EmbeddedServer:
 def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Callable[[], None]]:
     """Have Prefect report to the user's server, or to one of our own while the block runs.
 
-    Yields a function that waits until that server answers.
+    Yields a function that waits until that server answers. The environment is what it was
+    afterwards: a run that follows in this process has a home of its own.
     """
+    there = set(os.environ)
     if not debug:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
         # A server that goes away costs the history of a run: not worth pages on the terminal.
         os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
         logging.raiseExceptions = False
     prepare_environment(settings, os.environ)
+    prepared = set(os.environ) - there
+    try:
+        with _the_users_own(settings) if settings.prefect_api_url else _embedded(settings) as ready:
+            yield ready
+    finally:
+        for name in prepared:
+            os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _the_users_own(settings: Settings) -> Iterator[Callable[[], None]]:
     _make_home(settings)
-    if settings.prefect_api_url:
-        url = str(settings.prefect_api_url)
-        try:
-            yield lambda: _check(url)
-        finally:
-            if not _answers(url):
-                leave_at_once()
-        return
+    url = str(settings.prefect_api_url)
+    try:
+        yield lambda: _check(url)
+    finally:
+        if not _answers(url):
+            leave_at_once()
+
+
+@contextlib.contextmanager
+def _embedded(settings: Settings) -> Iterator[Callable[[], None]]:
     server = EmbeddedServer(settings)
     os.environ["PREFECT_API_URL"] = server.url
     patience_s = 0.0  # who stops a run is not kept waiting for its history

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import version
@@ -19,6 +18,8 @@ from hypothesis import HealthCheck, settings
 from narrate.config import Settings
 from narrate.flows.server import EmbeddedServer
 
+from . import disk
+from .disk import SmallDisk
 from .postgres import Cluster, binaries, cluster
 
 # Processes that run tests beside each other share the processors: with as many threads each as
@@ -154,12 +155,7 @@ def prefect_api(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount two megabytes; needs the right to mount."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
-    if os.geteuid() or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Mount two megabytes; skipped without the right to mount."""
+    with disk.small_disk(tmp_path / "disk", 2 << 20) as mounted:
+        yield mounted

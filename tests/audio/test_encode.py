@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import mutagen
 import numpy as np
@@ -20,6 +18,7 @@ from narrate.audio.encode import FORMATS, Labels, check_encoders, encode, relabe
 from narrate.audio.tags import Mark, ffmetadata, parse_marks, tags_of
 from narrate.core import Cover, Metadata
 from narrate.errors import OutputError, StorageError
+from tests.disk import SmallDisk
 from tests.studio.test_metadata import png
 
 RATE_HZ = 44_100
@@ -38,13 +37,20 @@ def blocks(seconds: float = 3.0, loudness: float = 0.1):
         left -= count
 
 
-def probed(path: Path) -> dict[str, Any]:
-    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-show_chapters"]
-    done = subprocess.run(
-        [*command, "-of", "json", str(path)], capture_output=True, check=True, timeout=60
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+OTHER_NAMES = {  # of ID3 and of MP4
+    "title": "TIT2 ©nam", "album": "TALB ©alb", "artist": "TPE1 ©ART", "date": "TDRC ©day",
+    "composer": "TCOM ©wrt", "comment": "TXXX:comment ©cmt", "description": "TXXX:description desc",
+    "series": "TXXX:series", "series-part": "TXXX:series-part", "language": "TLAN",
+    "show": "TXXX:show tvsh", "episode_id": "TXXX:episode_id tven",
+}  # fmt: skip
+
+
+def tags_in(path: Path) -> dict[str, str]:
+    """Read a file's tags by a reader that is not ours."""
+    ours = {other: name for name, others in OTHER_NAMES.items() for other in others.split()}
+    found = mutagen.File(path).tags.items()
+    texts = {name: value[0] if isinstance(value, list) else value for name, value in found}
+    return {ours.get(name, name): str(text) for name, text in texts.items()}
 
 
 def decoded(path: Path) -> np.ndarray:
@@ -72,27 +78,23 @@ def test_every_format_has_the_length_rate_and_tags_that_were_asked_for(
 ) -> None:
     out = tmp_path / f"a{FORMATS[name].suffix}"
     encode(name, blocks(), RATE_HZ, out, Labels(tags_of(METADATA), cover=Cover(png())))
-    found = probed(out)
-    sound = next(one for one in found["streams"] if one["codec_type"] == "audio")
     rate_hz = 48_000 if name == "opus" else RATE_HZ
-    assert (int(sound["sample_rate"]), sound["channels"]) == (rate_hz, 1)
+    info = mutagen.File(out).info
+    assert (getattr(info, "sample_rate", 48_000), info.channels) == (rate_hz, 1)
     padding = 1024 if name == "m4b" else 2  # AAC's last frame: some decoders play it out
     assert 0 <= len(decoded(out)) - 3 * rate_hz + 2 <= padding + 2
-    tags = {
-        key.lower(): value
-        for part in (found["format"], sound)
-        for key, value in part.get("tags", {}).items()
-    }
+    tags = tags_in(out)
     assert tags["title"] == tags["album"] == ODD
     assert tags["artist"] == "Ann Author" and tags["date"] == "1901"
-    assert "AI narration" in tags["comment"]
+    assert tags["description"] == "A keeper.\n\nAI narration."
+    assert tags.get("comment", "AI narration") == "AI narration"
     assert tags["composer"] == "Nell"
-    assert "A keeper." in tags.get("description", tags["comment"])
-    assert tags.get("series", tags.get("show")) == "Lamps"
-    assert tags.get("series-part", tags.get("episode_id")) == "2"
-    assert tags["language"] in ("en", "eng")
-    if name != "opus":
-        assert "png" in [one["codec_name"] for one in found["streams"]]
+    assert tags.get("series", tags["show"]) == "Lamps"
+    assert tags.get("series-part", tags["episode_id"]) == "2"
+    if name == "m4b":  # it stands with the stream, not with the tags
+        assert re.search(r"Stream #0:0\S*\(eng\): Audio", ffmpeg.describe(out)[0])
+    else:
+        assert tags["language"] in ("en", "eng")
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -119,12 +121,10 @@ def test_chapter_marks_are_exact_to_the_millisecond(name: str, count: int, tmp_p
     marks = tuple(Mark(start, end, f"{n} {ODD}") for n, (start, end) in enumerate(pairwise(edges)))
     out = tmp_path / f"a.{name}"
     encode(name, blocks(30), RATE_HZ, out, Labels({}, marks))
-    found = probed(out)["chapters"]
-    starts = [round(float(one["start_time"]) * 1000) for one in found]
-    assert starts == [mark.start_ms for mark in marks]
+    found = parse_marks(ffmpeg.describe(out)[1])
+    assert [mark.start_ms for mark in found] == [mark.start_ms for mark in marks]
     if count < 100 or name == "m4b":
-        assert [one["tags"]["title"] for one in found] == [mark.title for mark in marks]
-    assert [mark.start_ms for mark in parse_marks(ffmpeg.describe(out)[1])] == starts
+        assert [mark.title for mark in found] == [mark.title for mark in marks]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -137,11 +137,11 @@ def test_new_labels_leave_the_sound_as_it_is(name: str, tmp_path: Path) -> None:
     relabel(name, out, out, Labels({"title": "new"}, marks, Cover(png(9))))
     for path in (out, tmp_path / f"b.{name}"):
         assert np.array_equal(decoded(path), before)
-        found = probed(path)
-        assert "new" in json.dumps(found["format"]) + json.dumps(found["streams"][0])
-        assert "ancient" not in json.dumps(found)
+        assert tags_in(path)["title"] == "new"
+        assert b"ancient" not in path.read_bytes()
         if name in ("m4b", "opus"):
-            assert [float(one["start_time"]) for one in found["chapters"]] == [0.0, 1.5]
+            found = parse_marks(ffmpeg.describe(path)[1])
+            assert [mark.start_ms for mark in found] == [0, 1500]
 
 
 @given(st.dictionaries(st.sampled_from(["title", "artist"]), st.text(min_size=1)), st.text())
@@ -152,12 +152,12 @@ def test_marks_come_back_whatever_their_titles_hold(tags: dict[str, str], title:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_full_disk_leaves_nothing_half_written(name: str, small_disk: Path) -> None:
-    out = small_disk / f"a{FORMATS[name].suffix}"
-    subprocess.run(["mount", "-o", "remount,size=200k", str(small_disk)], check=True)
+def test_a_full_disk_leaves_nothing_half_written(name: str, small_disk: SmallDisk) -> None:
+    out = small_disk.path / f"a{FORMATS[name].suffix}"
+    small_disk.resize(200 << 10)
     with pytest.raises(StorageError, match="disk is full"):
         encode(name, blocks(60, 0.3), RATE_HZ, out, Labels({}))
-    assert not list(small_disk.iterdir())
+    assert not list(small_disk.path.iterdir())
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import wave
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import soundfile
 from narrate.audio.stitch import join_book, stitch_chapter
 from narrate.audio.wav import WavWriter, wav_bytes
 from narrate.errors import OutputError, StorageError
+from tests.disk import small_disk
 
 from .conftest import tone
 
@@ -113,37 +113,21 @@ def test_what_a_killed_run_left_is_written_over(tmp_path):
     assert names(tmp_path) == ["a.wav"]
 
 
-@contextmanager
-def small_disk(folder, size):
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "narrate-test", str(folder)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("cannot mount a small tmpfs here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 # two parts fit into the writer's buffer: the disk is found full at the last flush, not before
-@pytest.mark.parametrize(("size", "parts"), [("64k", 2), ("256k", 2), ("4m", 40)])
+@pytest.mark.parametrize(("size", "parts"), [(64 << 10, 2), (256 << 10, 2), (4 << 20, 40)])
 def test_a_full_disk_is_said_so_and_nothing_half_written_stays(tmp_path, part, size, parts):
     takes = [part(tone(2))] * parts
     with small_disk(tmp_path / "disk", size) as disk:
-        out = disk / "c.wav"
+        out = disk.path / "c.wav"
         with pytest.raises(StorageError, match="the disk is full") as caught:
             stitch_chapter(takes, out, seed=1)
         assert caught.value.where == str(out)
         assert caught.value.remedy
-        assert names(disk) == []
+        assert names(disk.path) == []
         chapter = stitch_chapter(takes, tmp_path / "c.wav", seed=1)
         with pytest.raises(StorageError, match="the disk is full"):
             join_book([chapter.path], out)
-        assert names(disk) == []
+        assert names(disk.path) == []
 
 
 def test_a_file_size_limit_is_an_error_with_a_reason(tmp_path):

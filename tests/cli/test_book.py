@@ -9,11 +9,13 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import soundfile
 
 from narrate.config import Settings
 from narrate.store import Store
+from tests.disk import SmallDisk
 
 from .conftest import COMMAND, Narrate
 
@@ -92,8 +94,8 @@ def test_without_a_server_of_the_users_one_is_embedded_and_gone_afterwards(
     asked = set(watched.read_text().split())
     assert "127.0.0.1" in asked
     assert asked <= {"127.0.0.1", "::1", "localhost"}
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    assert str(home) not in listed.stdout
+    running = psutil.process_iter(["cmdline", "environ"])
+    assert [one.info["cmdline"] for one in running if str(home) in str(one.info)] == []
     assert (home / "prefect" / "prefect.db").exists()
 
 
@@ -315,25 +317,25 @@ def test_a_server_that_is_not_there_is_an_error_that_names_it(narrate: Narrate, 
 
 @pytest.mark.slow
 def test_a_full_disk_under_the_outputs_loses_nothing(
-    narrate: Narrate, tmp_path: Path, small_disk: Path
+    narrate: Narrate, tmp_path: Path, small_disk: SmallDisk
 ) -> None:
     book = write_book(tmp_path / "book.md")
-    done = narrate(book, "--out", small_disk)
+    done = narrate(book, "--out", small_disk.path)
     assert done.returncode == 5 and "disk is full" in done.stderr, done.stderr
-    assert not list(small_disk.rglob("*.part"))
+    assert not list(small_disk.path.rglob("*.part"))
     again = narrate(book)
     assert again.returncode == 0, again.stderr
 
 
 @pytest.mark.slow
 def test_a_full_disk_under_the_takes_keeps_what_is_stored(
-    narrate: Narrate, tmp_path: Path, small_disk: Path, prefect_api: str
+    narrate: Narrate, tmp_path: Path, small_disk: SmallDisk, prefect_api: str
 ) -> None:
     book = write_book(tmp_path / "book.md")
-    home = str(small_disk / "home")
+    home = str(small_disk.path / "home")
     done = narrate(book, NARRATE_HOME=home)
     assert done.returncode == 5 and "disk is full" in done.stderr, done.stderr
-    subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    small_disk.resize(200 << 20)
     with Store(Settings.from_environment({"NARRATE_HOME": home})) as store:
         takes = store.takes.get(key for _, key in store.chunks("book"))
         assert not store.takes.damaged(takes, thorough=True)

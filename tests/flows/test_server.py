@@ -149,6 +149,9 @@ def test_the_users_own_server_is_left_running(
     prefect_api: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    before = dict(os.environ)
     with prefect_server(Settings.from_environment()) as ready:
         ready()
+        assert os.environ["PREFECT_HOME"] == str(home / "prefect")
     assert isinstance(ask(prefect_api, "flow_runs/filter"), list)
+    assert dict(os.environ) == before

@@ -114,7 +114,9 @@ def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     assert "no numbers" in refusal(path)
 
 
-@pytest.mark.skipif(not all(map(shutil.which, ("ffmpeg", "ffprobe"))), reason="needs ffmpeg")
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("ffmpeg", "ffprobe"))), reason="needs ffmpeg and ffprobe"
+)
 @pytest.mark.parametrize("ending", ["m4a", "webm"])
 def test_other_formats_are_read_by_ffmpeg(tmp_path: Path, ending: str) -> None:
     soundfile.write(tmp_path / "me.wav", tone(48_000, 2), 48_000)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import shutil
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -19,6 +18,7 @@ from narrate.config import Job
 from narrate.errors import OutputError, StorageError, UsageError
 from narrate.store import Output, Store
 from narrate.studio.editions import editions
+from tests.disk import SmallDisk
 
 from .conftest import STORY, run
 from .test_metadata import png
@@ -111,19 +111,15 @@ def test_a_file_of_the_user_s_under_an_old_name_is_not_removed(
 
 @pytest.mark.parametrize("share", [0.5, 1.7], ids=["in a piece", "where pieces are joined"])
 def test_a_disk_that_fills_names_the_file_that_was_asked_for(
-    share: float, store: Store, job: Job, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    share: float, store: Store, job: Job, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remount = ["mount", "-o", "remount,size=64m", str(small_disk)]
-    subprocess.run(remount, check=True, timeout=60)
-    asked = replace(job, out=str(small_disk), format="m4b")
+    small_disk.resize(64 << 20)
+    asked = replace(job, out=str(small_disk.path), format="m4b")
     folder = run(store, asked).folder
-    room_kb = round(share * (folder / "lighthouse.m4b").stat().st_size / 1024)
+    room_bytes = round(share * (folder / "lighthouse.m4b").stat().st_size)
     (folder / "lighthouse.m4b").unlink()
     monkeypatch.setattr("narrate.studio.editions.pieces_of", partial(pieces_of, packets=200))
-    disk = os.statvfs(small_disk)
-    used_kb = (disk.f_blocks - disk.f_bfree) * disk.f_bsize // 1024
-    remount[2] = f"remount,size={used_kb + room_kb}k"
-    subprocess.run(remount, check=True, timeout=60)
+    small_disk.resize(shutil.disk_usage(small_disk.path).used + room_bytes)
     with pytest.raises(StorageError, match="disk is full") as caught:
         run(store, asked)
     assert caught.value.where == str(folder / "lighthouse.m4b")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import itertools
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from narrate.audio import ffmpeg
 from narrate.sync.captions import FORMATS, LONGEST_S, book_cues, chapter_cues, srt, vtt
 from narrate.sync.timeline import TimedChapter, TimedChunk, shared_out
 from narrate.text import sentences
@@ -142,14 +142,15 @@ def test_markup_in_the_text_stays_text() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_ffmpeg_reads_every_cue_at_its_time(name: str, tmp_path: Path) -> None:
-    if not shutil.which("ffmpeg"):
+    program = ffmpeg.program()
+    if program is None:
         pytest.skip("needs ffmpeg")
     cues = chapter_cues(chapter(LONG, "Oh! & <i>so</i> on.", "“No,” she said."))
     path = tmp_path / f"cues.{name}"
     path.write_text(FORMATS[name](cues), encoding="utf-8")
     other = "srt" if name == "vtt" else "webvtt"
     done = subprocess.run(
-        ["ffmpeg", "-v", "warning", "-i", path, "-f", other, "-"],
+        [program, "-v", "warning", "-i", path, "-f", other, "-"],
         capture_output=True,
         text=True,
         timeout=60,
