@@ -41,7 +41,7 @@ __all__ = [
     "read_along",
 ]
 
-COMPANION_VERSION = 2
+COMPANION_VERSION = 3
 """Raised by hand when the same chapters would give other files."""
 SYNTHETIC = "synthetic voice"
 
@@ -69,26 +69,37 @@ def companions(
     store: Store, book: Book, forms: Sequence[str], chapters: _Chapters
 ) -> list[Companion]:
     """Return the files of these formats that can be made of the finished chapters."""
-    whole = len(chapters) == len(store.chapter_titles(book.id))
-    # What the document says in other words but reads alike shows in no chapter's inputs.
-    text = [book.plan_digest, asdict(book.metadata), COMPANION_VERSION]
+    told = _told(store, book, chapters)
+    metadata = asdict(book.metadata)
     found: list[Companion] = []
     for form in forms:
         if form in captions.FORMATS:
             for folder in _folders(forms):
                 for number, chapter in sorted(chapters.items()):
                     path = book.folder / folder / f"{chapter.path.stem}.{form}"
-                    inputs = canonical_digest([form, text, chapter.inputs])
+                    inputs = f"{told[number]}.{canonical_digest([form, metadata])}"
                     found.append(Companion(form, f"{form}.{folder}", number, path, inputs, False))
-        if form in COMPANIONS and whole:
+        if form in COMPANIONS and 0 in told:
             name = COMPANIONS[form].format(book.folder.name)
             audio = tuple(one for one in forms if one in AUDIO)
             cover = store.cover(book.id)
             drawn = uuid.uuid5(uuid.NAMESPACE_URL, cover.data.hex()).hex if cover else ""
-            every = [chapters[number].inputs for number in sorted(chapters)]
-            inputs = canonical_digest([form, text, every, audio, drawn, ENCODE_VERSION])
+            rest = canonical_digest([form, metadata, audio, drawn, ENCODE_VERSION])
+            inputs = f"{told[0]}.{rest}"
             found.append(Companion(form, form, 0, book.folder / name, inputs, True, audio))
     return found
+
+
+def _told(store: Store, book: Book, chapters: _Chapters) -> dict[int, str]:
+    """Identity of what is said and when, by chapter; 0 is the whole book, once it is there."""
+    # What the document says in other words but reads alike shows in no chapter's inputs.
+    told = {
+        number: canonical_digest([COMPANION_VERSION, book.plan_digest, chapter.inputs])
+        for number, chapter in sorted(chapters.items())
+    }
+    if len(chapters) == len(store.chapter_titles(book.id)):
+        told[0] = canonical_digest(list(told.values()))
+    return told
 
 
 def has_companions(store: Store, book: Book, forms: Sequence[str], chapters: _Chapters) -> bool:
@@ -102,7 +113,7 @@ def make_companions(
 ) -> None:
     """Make what is missing, and remove what no longer goes with the book."""
     wanted = companions(store, book, forms, chapters)
-    _remove_stale(store, book, chapters)
+    _remove_stale(store, book, chapters, wanted)
     made = store.outputs(book.id)
     for one in wanted:
         if _is_current(one, made):
@@ -125,17 +136,21 @@ def _folders(forms: Iterable[str]) -> list[str]:
     return named or ["chapters"]
 
 
-def _remove_stale(store: Store, book: Book, chapters: _Chapters) -> None:
-    """Remove files of chapters or of a whole that are no more."""
-    whole = len(chapters) == len(store.chapter_titles(book.id))
+def _remove_stale(
+    store: Store, book: Book, chapters: _Chapters, wanted: Sequence[Companion]
+) -> None:
+    """Remove files that tell of another book than this, but those that are made anew next."""
+    told = _told(store, book, chapters)
     made = store.outputs(book.id)
+    next_ones = {(one.kind, one.number) for one in wanted}
     for kind, number in store.output_keys(book.id):
-        if kind.partition(".")[0] not in COMPANIONS:
+        if kind.partition(".")[0] not in COMPANIONS or (kind, number) in next_ones:
             continue
-        if not (number in chapters if number else whole):
+        output, now = made.get((kind, number)), told.get(number)
+        if output is None or now is None or not output.inputs.startswith(now):
             store.drop_output(book.id, kind, number)
-            if (kind, number) in made:
-                made[kind, number].path.unlink(missing_ok=True)
+            if output:
+                output.path.unlink(missing_ok=True)
 
 
 def _captions(

@@ -238,7 +238,7 @@ def _book_inputs(chapters: dict[int, Output]) -> str:
 
 
 def _remove_stale(store: Store, book: Book, chapters: dict[int, Output]) -> None:
-    """Remove files of our own that no chapter of the present plan owns."""
+    """Remove files of our own that tell of another plan, but a WAV that is replaced next."""
     keep = {output.path for output in chapters.values()}
     for kind, number in store.output_keys(book.id):
         if kind == CHAPTER and number not in chapters:
@@ -246,6 +246,11 @@ def _remove_stale(store: Store, book: Book, chapters: dict[int, Output]) -> None
             if path and path not in keep:
                 path.unlink(missing_ok=True)
     made = store.outputs(book.id)
+    whole = made.get((BOOK, 0))
+    is_next = "wav" in _formats(book) and len(chapters) == len(store.chapter_titles(book.id))
+    if whole and whole.inputs != _book_inputs(chapters) and not is_next:
+        store.drop_output(book.id, BOOK, 0)
+        whole.path.unlink(missing_ok=True)
     for kind, number in stale_editions(store, book, chapters):
         store.drop_output(book.id, kind, number)
         if (kind, number) in made:  # else another file stands there, and is not ours to remove

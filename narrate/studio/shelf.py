@@ -9,7 +9,7 @@ from typing import Any
 from narrate import text
 from narrate.config import Job
 from narrate.errors import InputError, NarrateError
-from narrate.store import Store
+from narrate.store import Book, Store
 from narrate.studio.deliver import finished
 from narrate.studio.plan import find_book
 
@@ -32,10 +32,23 @@ def unfinished(store: Store, inbox: Path, wanted: Mapping[str, Any]) -> tuple[li
             continue
         job = Job(str(path.absolute()), **wanted)
         try:
-            if store.leases.holder(find_book(store, job).book.id) is None and not finished(
-                store, job
+            book = find_book(store, job).book.id
+            if store.leases.holder(book) is None and not finished(
+                store, _as_narrated(store.book(book), job, wanted)
             ):
                 jobs.append(job)
         except NarrateError as error:
             broken.append(str(error))
     return jobs, broken
+
+
+def _as_narrated(book: Book | None, job: Job, wanted: Mapping[str, Any]) -> Job:
+    """What the last run of a book was asked for, where the shelf itself asks for nothing.
+
+    A deployment has parameters of its own, and an export gives other tags: a book is finished
+    with them, and is not asked for again each night because of them.
+    """
+    if book is None or not book.job:
+        return job
+    whole = {"document": job.document, "chapters": None, "force": False}
+    return Job(**{**book.job, **whole, **wanted})

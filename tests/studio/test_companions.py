@@ -189,6 +189,21 @@ def test_what_no_longer_goes_with_the_book_is_removed(
     assert "boat" not in (folder / "lighthouse.srt").read_text()
 
 
+def test_after_an_edit_nothing_tells_of_the_book_as_it_was(
+    store: Store, job_of_all: Job, story: Path
+) -> None:
+    folder = run(store, replace(job_of_all, format=f"wav,{job_of_all.format}")).folder
+    untouched = {*folder.rglob("01-*"), *folder.rglob("01.*")}
+    assert (folder / "lighthouse.wav").exists() and len(untouched) > 2
+    story.write_text(STORY.replace("Nobody sat in it.", "Nobody sat in her."))
+    run(store, replace(job_of_all, format="flac"))
+    made_now = {path.name for path in folder.glob("*") if path.is_file()}
+    rest = {"book.json", "cover.png", "report.html", "report.json", "timeline.json"}
+    assert made_now == rest
+    assert {path.parent.name for path in folder.rglob("02*")} == {"chapters", "flac"}
+    assert all(path.exists() for path in untouched if path.suffix in (".wav", ".mp3", ".flac"))
+
+
 def test_a_changed_word_that_sounds_the_same_is_in_the_next_text(
     store: Store, job_of_all: Job, story: Path
 ) -> None:
