@@ -8,7 +8,6 @@ and is too long is divided at the least cost: at sentence ends, else at clauses,
 from __future__ import annotations
 
 import re
-import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from narrate.text.boundaries import CLOSERS, OPENERS, is_abbreviation
+from narrate.text.clean import joins
 from narrate.text.sentences import sentences
 
 __all__ = ["Cut", "Limits", "Piece", "pieces"]
@@ -242,7 +242,7 @@ def _grapheme_end(text: str, start: int, last: int) -> int:
 
 def _joins(char: str, before: str) -> bool:
     return (
-        unicodedata.category(char).startswith("M")
+        joins(char)
         or char == "\u200d"
         or before == "\u200d"
         or "\U0001f3fb" <= char <= "\U0001f3ff"

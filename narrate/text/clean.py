@@ -30,6 +30,9 @@ _FOLDED = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB
 }
 LIGATURE = re.compile("[\ufb00-\ufb06]")
 _FOLDABLE = re.compile("[" + "".join(map(chr, _FOLDED)) + "]")
+_MOST_MARKS = 30
+"""On one letter: as many as Unicode's Stream-Safe Text Format allows (UAX #15, section 13)."""
+_MAYBE_CROWDED = re.compile(rf"[^\w\x00-\x7f]{{{_MOST_MARKS + 1}}}")
 
 
 def folded(text: str) -> str:
@@ -38,7 +41,7 @@ def folded(text: str) -> str:
 
 
 def clean(piece: Traced) -> tuple[Traced, list[Skipped]]:
-    """A stretch of text fit to be read, and the invisible characters that were dropped.
+    """A stretch of text fit to be read, and what was dropped: signs unseen, marks past counting.
 
     White space becomes one space, or one line feed where it holds one: the readers put line
     feeds only where a line is a unit of its own, as in verse.
@@ -47,26 +50,26 @@ def clean(piece: Traced) -> tuple[Traced, list[Skipped]]:
     skipped: list[Skipped] = []
     if _INVISIBLES.search(text):
         for run in _INVISIBLES.finditer(text):
-            skipped += _each_run(origins[run.start() : run.end()])
+            skipped += _each_run(origins[run.start() : run.end()], "invisible character")
         text, origins = _substituted(text, origins, _INVISIBLES, "")
     if _FOLDABLE.search(text):
         text, origins = _folded_traced(text, origins)
-    if not unicodedata.is_normalized("NFC", text):
-        text, origins = _composed(text, origins)
+    if not unicodedata.is_normalized("NFC", text) or _MAYBE_CROWDED.search(text):
+        text, origins = _composed(text, origins, skipped)
     if _SPACES.search(text):
         text, origins = _substituted(text, origins, _SPACES, " ")
     start = len(text) - len(text.lstrip())
     return Traced(text, origins).part(start, max(start, len(text.rstrip()))), skipped
 
 
-def _each_run(origins: Sequence[int]) -> list[Skipped]:
+def _each_run(origins: Sequence[int], reason: str) -> list[Skipped]:
     """Neighbouring offsets as spans: what stood between them in the source was spoken."""
     spans: list[Skipped] = []
     for origin in origins:
         if spans and spans[-1].span.end == origin:
-            spans[-1] = Skipped(Span(spans[-1].span.start, origin + 1), "invisible character")
+            spans[-1] = Skipped(Span(spans[-1].span.start, origin + 1), reason)
         else:
-            spans.append(Skipped(Span(origin, origin + 1), "invisible character"))
+            spans.append(Skipped(Span(origin, origin + 1), reason))
     return spans
 
 
@@ -98,10 +101,11 @@ def _folded_traced(text: str, origins: Sequence[int]) -> tuple[str, array[int]]:
     return "".join(parts), kept
 
 
-def _composed(text: str, origins: Sequence[int]) -> tuple[str, array[int]]:
+def _composed(text: str, origins: Sequence[int], skipped: list[Skipped]) -> tuple[str, array[int]]:
     """NFC cluster by cluster, so that a composed letter comes from its base.
 
-    A mark that stood apart from its base, behind markup say, stays a character of its own.
+    A mark that stood apart from its base, behind markup say, stays a character of its own. Marks
+    that no letter bears go to `skipped`: a cluster that is longer than a chunk cannot be cut.
     """
     parts: list[str] = []
     kept = array("I")
@@ -109,13 +113,15 @@ def _composed(text: str, origins: Sequence[int]) -> tuple[str, array[int]]:
     for end in range(1, len(text) + 1):
         if end < len(text) and joins(text[end]) and origins[end] == origins[end - 1] + 1:
             continue
-        written = unicodedata.normalize("NFC", text[start:end])
+        most = min(end, start + 1 + _MOST_MARKS)
+        skipped += _each_run(origins[most:end], "more marks than a letter bears")
+        written = unicodedata.normalize("NFC", text[start:most])
         parts.append(written)
-        kept.extend(origins[min(start + k, end - 1)] for k in range(len(written)))
+        kept.extend(origins[min(start + k, most - 1)] for k in range(len(written)))
         start = end
     return "".join(parts), kept
 
 
 def joins(char: str) -> bool:
     """Whether a character may melt into the one before: a mark, or a Hangul vowel or final."""
-    return unicodedata.combining(char) > 0 or "\u1161" <= char <= "\u11ff"
+    return unicodedata.category(char).startswith("M") or "\u1161" <= char <= "\u11ff"

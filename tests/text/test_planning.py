@@ -80,6 +80,22 @@ def test_an_unbroken_word_is_cut_at_the_limit_and_not_inside_a_letter(
     assert all(chunk.text[0] != "\u0301" for chunk in result.chunks)
 
 
+@pytest.mark.parametrize("marks", ["\u0301", "\u0316\u0301", "\u0489\u0301\u0334"])
+@pytest.mark.parametrize("letter", ["e", "x", "한"])
+def test_marks_that_no_letter_bears_are_left_out_with_a_reason(
+    document: Reader, letter: str, marks: str
+) -> None:
+    read = document(f"First. Then{letter}{marks * 400}n more, and cafe\u0301.")
+    result = planned(read)
+    [skip] = [skip for skip in result.skipped if skip.reason == "more marks than a letter bears"]
+    assert set(read.source[skip.span.start : skip.span.end]) == set(marks)
+    left = skip.span.end - skip.span.start
+    assert left + 30 == len(marks) * 400
+    said = "".join(chunk.text for chunk in result.chunks)
+    assert said.endswith("n more, and café.") and len(said) < 70
+    assert coverage(read, result).skipped[skip.reason] == left
+
+
 def test_headings_stand_alone(texts: Texts) -> None:
     assert texts("Chapter 1\n\nIt rained.\n\nChapter 2\n\nIt stopped.")[::2] == [
         "Chapter 1",
@@ -173,7 +189,7 @@ def test_a_skip_inside_a_chunk_is_not_spoken() -> None:
 
 
 WORDS = "word|Mr. X|“Yes!”|1,234|—|Chapter 1|IV.|_em_|* * *|e\u0301|ﬁn|\u200b|山。|…|[Illustration]"
-WORDS += "|co-|CONTENTS|.|&amp;|_|\xad|Ⅷ|한국어|👍🏽|\u0301|\x00|Ｆ|Part I"
+WORDS += f"|o{chr(0x301) * 99}" + "|co-|CONTENTS|.|&amp;|_|\xad|Ⅷ|한국어|👍🏽|\u0301|\x00|Ｆ|Part I"
 SPACES = ["\n", "\n\n", "\r\n\r\n", "  ", "\f"]
 PIECES = st.lists(st.sampled_from([*WORDS.split("|"), *SPACES, "a" * 70]), max_size=60)
 
