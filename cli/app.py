@@ -19,7 +19,9 @@ from narrate.errors import NarrateError, StorageError, UsageError
 from narrate.files import is_full
 from narrate.stop import (
     INTERRUPTED,
+    STOPPED,
     TERMINATED,
+    asked,
     install,
     is_told,
     must_leave_at_once,
@@ -27,7 +29,7 @@ from narrate.stop import (
     reached_the_edge,
 )
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run"]
 
 DEFAULT_COMMAND = "book"
 
@@ -84,7 +86,7 @@ app.add_typer(voices, name="voice")
 app.add_typer(bench.benches, name="bench")
 
 
-def main() -> None:
+def run() -> None:
     """Run the command; every error becomes one line and an exit code."""
     debug = "--debug" in sys.argv
     install()
@@ -110,14 +112,12 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        said = _said_by_the_system(error)
-        _fail(said or f"{type(error).__name__}: {error}. This is a fault in narrate; see --debug")
-        code = StorageError.exit_code if said else 1
+        code = asked() or _explain(error)
     finally:
         reached_the_edge()
     if code in (INTERRUPTED, TERMINATED) and not is_told():
         quiet_the_rest()
-        _fail("stopped; what was spoken is kept. Run the same command again to go on")
+        typer.echo(STOPPED, err=True)
     _leave(code if isinstance(code, int) else 0)
 
 
@@ -154,6 +154,12 @@ def _said_by_the_system(error: Exception) -> str:
     except FileNotFoundError:
         return "the current folder has been removed. Change to another one, and run it again there"
     return ""
+
+
+def _explain(error: Exception) -> int:
+    said = _said_by_the_system(error)
+    _fail(said or f"{type(error).__name__}: {error}. This is a fault in narrate; see --debug")
+    return StorageError.exit_code if said else 1
 
 
 def _fail_by_words(said: str) -> None:

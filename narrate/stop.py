@@ -1,24 +1,28 @@
 """Ctrl-C and SIGTERM: an exception at once, and once more where the exception is lost.
 
 An exception that a signal raises can land where nobody lets it through: in a finalizer, or in a
-library's own clean-up. So it is noted, whoever reports progress looks at the note, and the signal
-is given again every three seconds until the exception has come out at the edge.
+library's own clean-up; where a class is made, Python turns it into another. So it is noted, whoever
+reports progress looks at the note, and the signal is given again every three seconds until the
+exception has come out at the edge.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType
 
 __all__ = [
     "INTERRUPTED",
+    "STOPPED",
     "TERMINATED",
+    "asked",
     "install",
     "is_told",
     "leave_at_once",
+    "leave_on_a_signal",
     "must_leave_at_once",
     "quiet_the_rest",
     "raise_if_asked",
@@ -27,13 +31,21 @@ __all__ = [
 ]
 
 INTERRUPTED, TERMINATED = 130, 143
+STOPPED = "narrate: stopped; what was spoken is kept. Run the same command again to go on"
 
 AGAIN_AFTER_S = 3.0
+AT_ONCE_S = 0.01
 
-_asked = threading.Event()
+_asked: list[int] = []
 _arrived = threading.Event()
 _told = threading.Event()
 _hopeless = threading.Event()
+
+
+def leave_on_a_signal() -> None:
+    """Have both signals end this process with a line, as long as there is nothing to wind up."""
+    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGTERM, _leave)
 
 
 def install() -> None:
@@ -44,8 +56,13 @@ def install() -> None:
 
 def raise_if_asked() -> None:
     """Raise KeyboardInterrupt where Ctrl-C was pressed and its exception got lost."""
-    if _asked.is_set():
+    if INTERRUPTED in _asked:
         raise KeyboardInterrupt
+
+
+def asked() -> int:
+    """Return the exit code of the first stop that was asked for, 0 without any."""
+    return _asked[0] if _asked else 0
 
 
 def reached_the_edge() -> None:
@@ -75,23 +92,45 @@ def must_leave_at_once() -> bool:
 
 def quiet_the_rest() -> None:
     """Log nothing from here on: what still winds up would log into what is shut down already."""
+    import logging  # not before it is needed: a signal must be heard early
+
     logging.disable()
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    _asked.set()
-    _insist(number)
-    raise KeyboardInterrupt
+def _leave(number: int, _frame: FrameType | None) -> None:
+    with suppress(OSError):
+        os.write(2, f"{STOPPED}\n".encode())
+    os._exit(INTERRUPTED if number == signal.SIGINT else TERMINATED)
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    _insist(number)
-    raise SystemExit(TERMINATED)
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _asked.append(INTERRUPTED)
+    if not _is_lost_on_an_import(number, frame):
+        _insist(number, AGAIN_AFTER_S)
+        raise KeyboardInterrupt
 
 
-def _insist(number: int) -> None:
+def _terminate(number: int, frame: FrameType | None) -> None:
+    _asked.append(TERMINATED)
+    if not _is_lost_on_an_import(number, frame):
+        _insist(number, AGAIN_AFTER_S)
+        raise SystemExit(TERMINATED)
+
+
+def _is_lost_on_an_import(number: int, frame: FrameType | None) -> bool:
+    """Whether this is the one place of an import where Python drops exceptions; comes again."""
+    if frame is None:
+        return False
+    code = frame.f_code
+    if (code.co_filename, code.co_name) != ("<frozen importlib._bootstrap>", "cb"):
+        return False
+    _insist(number, AT_ONCE_S)
+    return True
+
+
+def _insist(number: int, after_s: float) -> None:
     def again() -> None:
-        if not _arrived.wait(AGAIN_AFTER_S):
+        if not _arrived.wait(after_s):
             os.kill(os.getpid(), number)
 
     threading.Thread(target=again, daemon=True).start()

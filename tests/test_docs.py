@@ -12,7 +12,7 @@ import pytest
 import typer.main
 
 from narrate import errors
-from narrate.cli import app
+from narrate.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

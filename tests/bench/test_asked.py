@@ -10,7 +10,7 @@ from narrate.bench.asked import COMMANDS, Asked, Generate, numbers, words_of
 from narrate.bench.contestants import contestants
 from narrate.bench.generate import stages
 from narrate.bench.texts import CHAPTER, LENGTHS, chapter, frames_for, rows, sample
-from narrate.cli import app
+from narrate.cli.app import app
 from narrate.errors import UsageError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from narrate.cli import app
+from narrate.cli.app import app
 from narrate.errors import UsageError
 
 

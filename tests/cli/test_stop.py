@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from narrate.stop import STOPPED
 
 SWALLOW_THE_FIRST = """
 import signal
@@ -37,6 +41,35 @@ class ShutDown(logging.Handler):
 logging.getLogger().addHandler(ShutDown())
 quiet_the_rest()
 logging.getLogger().error("a task ended late")
+"""
+
+
+STOP_AT = """
+import os, sys
+
+def stop(event, arguments):
+    if event == "import" and arguments[0] == os.environ["STOP_AT"]:
+        os.kill(os.getpid(), int(os.environ["STOP"]))
+
+sys.addaudithook(stop)
+"""
+
+
+STOP_IN_A_CLASS = """
+import os, signal, sys
+from narrate.cli import main
+from narrate.cli.app import app
+
+class Field:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), signal.SIGINT)
+
+@app.command("begin")
+def begin():
+    type("Job", (), {"field": Field()})
+
+sys.argv = ["narrate", "begin"]
+main()
 """
 
 
@@ -80,3 +113,28 @@ def test_a_stop_that_got_lost_is_given_again(stop: signal.Signals) -> None:
     run.send_signal(stop)
     assert run.communicate(timeout=20)[0] == "lost\n"
     assert run.returncode != 0
+
+
+@pytest.mark.parametrize("module", ["typer", "narrate.text"])
+@pytest.mark.parametrize(
+    ("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_a_stop_while_the_command_is_being_imported_is_said_as_any_other(
+    stop: signal.Signals, code: int, module: str, tmp_path: Path, root: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STOP_AT)
+    path = f"{tmp_path}:{root}"
+    done = subprocess.run(
+        [sys.executable, "-m", "narrate", "plan", "book.txt"],
+        env={**os.environ, "PYTHONPATH": path, "STOP": str(int(stop)), "STOP_AT": module},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"{STOPPED}\n")
+
+
+def test_a_stop_that_becomes_another_error_is_said_as_a_stop() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOP_IN_A_CLASS],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, f"{STOPPED}\n")

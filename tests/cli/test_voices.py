@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from narrate.cli import app
+from narrate.cli.app import app
 from narrate.errors import VoiceError
 from tests.cli.conftest import Inside, Narrate
 from tests.conftest import SAMPLE_WORDS
