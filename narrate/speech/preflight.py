@@ -27,6 +27,7 @@ _GAP_S = 0.3  # a shorter quiet is part of speaking: a stop consonant, a breath
 _CLIPPED_RUN = 3  # so many samples side by side at the peak are no wave any more
 _CLIPPED_WITHIN = 1e-4
 _SPECTRUM_SAMPLES = 1024
+_TOO_LONG = f"more than {LONGEST_S:.0f} s"  # how much more is not known: no more is read
 _BAND_BELOW_LOUDEST_DB = 65.0  # a spectrum this far below its loudest part holds no voice
 
 
@@ -42,6 +43,7 @@ class Severity(StrEnum):
 class Measures:
     """What was measured of a recording; levels are RMS of 20 ms frames.
 
+    Of a recording longer than `LONGEST_S` its beginning, a second more than that.
     `clipped_share` and `silent_share` are parts of 1. `characters_per_s` is the transcript over
     the time in which somebody speaks, None without a transcript. `bandwidth_hz` is the highest
     frequency that still holds something of the voice.
@@ -78,7 +80,7 @@ class _Rule:
 
     name: str
     value: Callable[[Measures], float | None]
-    show: str
+    show: Callable[[float], str]
     wanted: tuple[float, float]
     usable: tuple[float, float]
     too_low: str = ""
@@ -99,7 +101,7 @@ class _Rule:
         return Finding(
             self.name,
             severity,
-            self.show.format(value),
+            self.show(value),
             "" if severity is Severity.FINE else advice,
         )
 
@@ -108,7 +110,7 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "length",
         lambda m: m.duration_s,
-        "{:.1f} s",
+        lambda length_s: f"{length_s:.1f} s" if length_s <= LONGEST_S else _TOO_LONG,
         wanted=(3.0, 30.0),
         usable=(SHORTEST_S, LONGEST_S),
         too_low="record 5 to 15 seconds: a voice needs a few whole sentences",
@@ -119,7 +121,7 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "peak",
         lambda m: m.peak_dbfs,
-        "{:.0f} dBFS",
+        "{:.0f} dBFS".format,
         wanted=(-30.0, inf),
         usable=(-60.0, inf),
         too_low="record closer to the microphone or with more gain: it is quieter than the "
@@ -129,7 +131,7 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "noise",
         lambda m: m.level_dbfs - m.noise_dbfs,
-        "{:.0f} dB below the voice",
+        "{:.0f} dB below the voice".format,
         wanted=(25.0, inf),
         usable=(10.0, inf),
         too_low="record in a quieter room or closer to the microphone: the noise is learned with "
@@ -139,7 +141,7 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "level",
         lambda m: m.level_dbfs,
-        "{:.0f} dBFS",
+        "{:.0f} dBFS".format,
         wanted=(-36.0, -6.0),
         usable=(-60.0, inf),
         too_low="record louder: about -20 dBFS while speaking",
@@ -148,7 +150,7 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "clipping",
         lambda m: 100 * m.clipped_share,
-        "{:.2f} % of the samples",
+        "{:.2f} % of the samples".format,
         wanted=(0.0, 0.02),
         usable=(0.0, 3.0),
         too_high="record again with less gain: cut-off peaks are learned as part of the voice",
@@ -156,7 +158,7 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "silence",
         lambda m: 100 * m.silent_share,
-        "{:.0f} % of the time",
+        "{:.0f} % of the time".format,
         wanted=(0.0, 50.0),
         usable=(0.0, 90.0),
         too_high="cut the pauses and the silence at both ends",
@@ -164,7 +166,7 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "bandwidth",
         lambda m: m.bandwidth_hz,
-        "{:.0f} Hz",
+        "{:.0f} Hz".format,
         wanted=(7000.0, inf),
         usable=(0.0, inf),
         too_low="record at 24 kHz or more, not from a telephone: above this frequency there is "
@@ -173,7 +175,7 @@ _RULES: Sequence[_Rule] = (
     _Rule(
         "transcript",
         lambda m: m.characters_per_s,
-        "{:.1f} characters a second of speech",
+        "{:.1f} characters a second of speech".format,
         wanted=(6.0, 28.0),
         usable=(2.5, 45.0),
         too_low="write down every word that is said: the transcript is too short for the speech",

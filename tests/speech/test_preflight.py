@@ -128,6 +128,13 @@ def test_a_file_is_measured_as_it_is_on_disk(good, tmp_path):
     assert worst(findings) is Severity.FINE
 
 
+def test_a_long_recording_is_said_to_be_longer_than_what_was_read(good, tmp_path):
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.tile(good, (9, 1)), RATE_HZ)
+    _, [length] = preflight(path, None)
+    assert (length.name, length.found) == ("length", "more than 60 s")
+
+
 def test_what_is_no_recording_is_refused(tmp_path):
     path = tmp_path / "me.wav"
     for content in (b"", b"no audio at all"):
