@@ -31,6 +31,9 @@ __all__ = ["assist", "speak"]
 
 CLAIM_TAKES_ALONE = 1024
 CLAIM_TAKES = 256
+FIRST_CLAIM_TAKES = 16
+# What one who is alone claims should last so long: who comes later has the rest.
+CLAIM_S = 5.0
 LEAST_CLAIM_TAKES = 4
 LOOK_EVERY_S = 2.0
 # Of the time, at most: a look at 12,000 chunks takes 0.15 s, in which a card runs dry.
@@ -148,6 +151,7 @@ class _Speaker:
         self.decided: list[str] = []
         self.said = 0
         self.company = 1
+        self.ahead, self.claimed_at = FIRST_CLAIM_TAKES, time.monotonic()
         self.next_look = time.monotonic() + LOOK_EVERY_S
 
     @property
@@ -209,12 +213,21 @@ class _Speaker:
         some = self.store.claims.take(
             self.lease,
             sorted(self.board.waiting),
-            CLAIM_TAKES_ALONE if self._sharing == 1 else most,
+            self._ahead() if self._sharing == 1 else most,
             after,
             longest_first=self.attempts.backend.longest_first,
         )
         self.claimed.update((one.take_key, one) for one in some)
         return some
+
+    def _ahead(self) -> int:
+        """How many to claim alone, by how long the last ones lasted."""
+        before, self.claimed_at = self.claimed_at, time.monotonic()
+        if self.claimed_at - before < CLAIM_S:
+            self.ahead = min(2 * self.ahead, CLAIM_TAKES_ALONE)
+        else:
+            self.ahead = max(self.ahead // 2, LEAST_CLAIM_TAKES)
+        return self.ahead
 
     @property
     def _sharing(self) -> int:

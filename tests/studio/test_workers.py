@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from narrate.config import Job, Settings
 from narrate.errors import BusyError, UsageError
 from narrate.store import Store
 from tests.conftest import SAMPLE_WORDS
-from tests.speech.speech_server import SpeechServer, serving
+from tests.speech.speech_server import SpeechServer, serving, speak
 
 from .conftest import run
 
@@ -41,6 +42,14 @@ from narrate.store import Store
 with Store(Settings.from_environment()) as store, store.leases.join("tale") as lease:
     print("there", flush=True)
     sys.stdin.readline()
+"""
+
+CLAIM = """
+from narrate.config import Settings
+from narrate.store import Store
+with Store(Settings.from_environment()) as store, store.leases.join("tale") as lease:
+    print(len(store.claims.take(lease, [1, 2], 1000)), flush=True)
+    store.claims.release(lease)
 """
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -180,6 +189,34 @@ def test_the_engine_leaves_others_their_share(
     assert sorted(studio.speak(store, book.id, look)) == [1, 2]
     assert len(keys) / 4 < max(claimed) < len(keys) * 3 / 4
     assert store.takes.known(keys).keys() == keys
+
+
+def test_who_comes_late_finds_something_to_speak(
+    store: Store, asking: Job, server: SpeechServer, start: Start
+) -> None:
+    """One who is alone claims what it speaks in some seconds, and not the whole book."""
+    book = studio.plan_book(store, asking)
+    chunks = [chunk.spoken for chunk, _ in store.chunks(book.id)]
+
+    def hang(handler: Any, asked: Any) -> None:
+        server.released.wait(60)
+        speak(handler, asked)
+
+    server.script |= {words: [hang] for words in chunks[10:]}
+    found: list[int] = []
+
+    def come_late() -> None:
+        wait_for(lambda: len(server.texts()) == 12)
+        late = start("-c", CLAIM)
+        assert late.stdout
+        found.append(int(late.stdout.readline()))
+        server.released.set()
+
+    watcher = threading.Thread(target=come_late)
+    watcher.start()
+    assert list(studio.speak(store, book.id, lambda _: None)) == [1, 2]
+    watcher.join()
+    assert found[0] > len(chunks) / 2
 
 
 def test_what_a_killed_worker_had_claimed_is_spoken_by_the_leader(
