@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,13 +80,15 @@ def _unusable(settings: Settings, home: Path, error: OSError) -> StorageError:
     )
 
 
-def _look_at(database: Path) -> None:
+def _look_at(database: Path, pragma: str) -> None:
     """Refuse a damaged database: Prefect would try it again and again, without a word."""
     if not database.exists():
         return
     try:
         with contextlib.closing(sqlite3.connect(database)) as connection:
-            connection.execute("PRAGMA schema_version")
+            [found] = connection.execute(f"PRAGMA {pragma}").fetchone()
+            if str(found).startswith("***"):  # a page; other findings are a matter of its schema
+                raise sqlite3.DatabaseError(str(found).splitlines()[-1])
     except sqlite3.OperationalError:
         pass  # locked or read-only: the server's to say
     except sqlite3.DatabaseError as error:
@@ -102,7 +105,12 @@ class EmbeddedServer:
 
     def __init__(self, settings: Settings) -> None:
         self.home = _make_home(settings)
-        _look_at(self.home / "prefect.db")
+        database = self.home / "prefect.db"
+        _look_at(database, "schema_version")
+        # Some milliseconds for each megabyte of history, beside the server's start.
+        beside = ThreadPoolExecutor(1)
+        self._looked_through = beside.submit(_look_at, database, "quick_check(1)")
+        beside.shutdown(wait=False)
         self.log = self.home / LOG
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
@@ -126,7 +134,11 @@ class EmbeddedServer:
                 )
 
     def wait(self) -> None:
-        """Return when the server answers; BackendError with the place of its log if it does not."""
+        """Return when the server answers; BackendError with the place of its log if it does not.
+
+        Before that, StorageError where its database is damaged.
+        """
+        self._looked_through.result()
         until = time.monotonic() + START_S
         while time.monotonic() < until and self.process.poll() is None:
             with contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError):

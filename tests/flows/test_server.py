@@ -6,9 +6,11 @@ import base64
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,25 @@ def test_a_damaged_history_is_said_and_not_waited_for(home: Path) -> None:
         EmbeddedServer(Settings.from_environment())
     assert caught.value.where == str(history)
     assert history.read_bytes() == b"no database " * 400
+
+
+def test_damage_in_the_middle_of_the_history_is_said_before_the_run_begins(home: Path) -> None:
+    history = home / "prefect" / "prefect.db"
+    history.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(history)) as connection, connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE run (name TEXT)")
+        connection.executemany("INSERT INTO run VALUES (?)", [("x" * 500,)] * 100)
+    with history.open("r+b") as file:
+        file.seek(5 * 4096)
+        file.write(b"no page " * 512)
+    server = EmbeddedServer(Settings.from_environment())
+    try:
+        with pytest.raises(StorageError, match="damaged") as caught:
+            server.wait()
+    finally:
+        server.stop()
+    assert caught.value.where == str(history)
 
 
 def test_the_users_own_folder_for_prefect_is_made(
