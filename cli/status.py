@@ -64,7 +64,7 @@ def _chosen(store: Store, name: str) -> list[Book]:
 def _facts(store: Store, book: Book) -> dict[str, Any]:
     outputs = store.outputs(book.id)
     formats = Job(**(book.job or {"document": ""})).formats
-    whole = outputs.get(("book", 0))
+    whole, kinds = outputs.get(("book", 0)), {kind.partition(".")[0] for kind, _ in outputs}
     chapters: list[dict[str, Any]] = [
         {
             "number": part.number,
@@ -89,6 +89,7 @@ def _facts(store: Store, book: Book) -> dict[str, Any]:
         "running": store.leases.holder(book.id),
         "workers": [asdict(worker) for worker in store.leases.workers(book.id)],
         "formats": formats,
+        "waiting": [form for form in formats if ("book" if form == "wav" else form) not in kinds],
         "wav": str(whole.path) if whole else None,
         "chapters": chapters,
     }
@@ -101,10 +102,13 @@ def _lines(facts: dict[str, Any], *, chapters: bool) -> list[str]:
         state = f"being narrated by {facts['running']}"
     elif left:
         state = f"{amount(left, 'chunk')} left; narrate {facts['source']} goes on"
-    elif facts["wav"] or ("wav" not in facts["formats"] and stitched == len(facts["chapters"])):
-        state = "finished"
-    else:
+    elif stitched < len(facts["chapters"]):
         state = f"spoken, not all stitched; narrate {facts['source']} goes on"
+    elif facts["waiting"]:
+        forms = ", ".join(facts["waiting"])
+        state = f"stitched, not yet made: {forms}; narrate {facts['source']} goes on"
+    else:
+        state = "finished"
     lines = [
         f"{facts['book']}: {facts['done']:,} of {amount(facts['chunks'], 'chunk')}, {stitched} of "
         f"{amount(len(facts['chapters']), 'chapter')} as WAV, "

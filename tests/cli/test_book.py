@@ -107,8 +107,14 @@ def test_status_tells_what_is_done_and_where(narrate: Narrate, data: Path) -> No
     said = narrate("status", "short-story").stdout
     assert "1 of 2 chapters" in said and "goes on" in said
     assert "short-story" in narrate("status").stdout
-    narrate(data / "short-story.txt", "--format", "flac")  # no WAV of the whole book was asked for
+    # no WAV of the whole book was asked for
+    made = narrate(data / "short-story.txt", "--format", "flac").stdout.strip()
     assert "2 of 2 chapters" in (said := narrate("status").stdout) and "finished" in said
+    for path in Path(made).iterdir():
+        path.unlink()
+    assert "not yet made: flac; narrate" in narrate("status").stdout
+    next((Path(made).parent / "chapters").iterdir()).unlink()
+    assert "1 of 2 chapters" in (said := narrate("status").stdout) and "not all stitched" in said
 
 
 @pytest.mark.slow
