@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from slugify import slugify
@@ -68,17 +70,18 @@ def finished_chapters(store: Store, book_id: str, master: str | None = None) -> 
     made = store.outputs(book_id)
     book, titles = require_book(store, book_id), store.chapter_titles(book_id)
     master = master or master_of(book)
+    there = {
+        number: output
+        for number in range(1, len(titles) + 1)
+        if (output := made.get((CHAPTER, number))) and output.path == _path(book, titles, number)
+    }
+    lines = store.outline(book_id, there)
+    sha256s = store.takes.sha256s(line.take_key for line in lines)
     finished = {}
-    for number in range(1, len(titles) + 1):
-        output = made.get((CHAPTER, number))
-        if output is None or output.path != _path(book, titles, number):
-            continue
-        lines = store.outline(book_id, [number])
-        sha256s = store.takes.sha256s(line.take_key for line in lines)
-        known = ((sha256s.get(line.take_key, ""), line.pause_after_s) for line in lines)
-        inputs = chapter_inputs(known, master)
-        if output.inputs == inputs:
-            finished[number] = output
+    for number, own in groupby(lines, key=attrgetter("chapter")):
+        known = ((sha256s.get(line.take_key, ""), line.pause_after_s) for line in own)
+        if there[number].inputs == chapter_inputs(known, master):
+            finished[number] = there[number]
     return finished
 
 
