@@ -159,6 +159,7 @@ class Database:
         engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "invalidate", _roll_back_sqlite)
         return engine
 
     @contextlib.contextmanager
@@ -259,3 +260,10 @@ def _begin_sqlite(connection: Connection) -> None:
     # SQLite answers "locked" at once. Taking the write lock at the start makes it wait its turn.
     writes = connection.get_execution_options().get("writes", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _roll_back_sqlite(connection: sqlite3.Connection, *_: Any) -> None:
+    # What a Ctrl-C in a statement leaves is closed, but to SQLite only once its last cursor is
+    # gone, and the exception's frames keep that: until then all who wait would wait for its lock.
+    with contextlib.suppress(sqlite3.Error):
+        connection.rollback()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import event, text
 
 from narrate.config import Settings
 from narrate.core import Chunk, Plan, Span
@@ -137,6 +140,29 @@ def test_a_locked_database_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with Store(settings(tmp_path)) as store, pytest.raises(StorageError, match="locked"):
         store.put_book(Book("b", Path("/b.txt"), "0", Path("/out/b")))
     blocker.close()
+
+
+def test_a_write_that_ctrl_c_cuts_short_is_undone_and_keeps_nobody_waiting(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("narrate.store.database.BUSY_TIMEOUT_S", 0)
+    with open_store() as store:
+        engine = store.database.engine
+        store.put_book(book := Book("b", Path("/b.txt"), "0", Path("/out/b")))
+
+        def press_ctrl_c(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("DELETE"):
+                signal.raise_signal(signal.SIGINT)
+
+        event.listen(engine, "after_cursor_execute", press_ctrl_c)
+        with pytest.raises(KeyboardInterrupt) as kept, store.database.session() as session:
+            session.execute(text("DELETE FROM alembic_version RETURNING version_num"))
+        event.remove(engine, "after_cursor_execute", press_ctrl_c)
+        store.put_book(replace(book, title="Title"))
+        assert kept.value.__traceback__  # whose frames still hold the statement
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD
+        assert (found := store.book("b")) and found.title == "Title"
 
 
 def test_a_home_that_is_a_file_is_a_storage_error(tmp_path: Path) -> None:
