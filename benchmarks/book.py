@@ -31,7 +31,6 @@ from benchmarks.random_model import random_codec, random_folder, random_model
 from narrate.bench.weights import make_checkpoint
 from narrate.config import Settings
 from narrate.core import Spoken, Take, Utterance
-from narrate.engine.cache import MANY_ROWS
 from narrate.engine.engine import Engine, Parts
 from narrate.engine.model.layers import Model
 from narrate.engine.options import EngineOptions
@@ -161,7 +160,7 @@ def run(args: argparse.Namespace) -> Iterator[dict[str, object]]:
         if model is None:
             engine = Engine(folder, options)
         else:
-            codec = random_codec(folder, device, 4096 if batch >= MANY_ROWS else 1024)
+            codec = random_codec(folder, device, batch)
             engine = Engine.of(Parts(model, TextIds(folder), SamplingOptions(), codec), options)
         speak(engine, named(chunks(min(32, batch * 2), seed=9)), 0)
         for name in args.passes.split(","):

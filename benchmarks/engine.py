@@ -23,7 +23,6 @@ import torch
 from benchmarks.frames import FRAME_MS, milliseconds
 from benchmarks.random_model import random_codec, random_folder, random_model
 from narrate.core import Utterance, VoicePrompt
-from narrate.engine.cache import MANY_ROWS
 from narrate.engine.codec import Codec
 from narrate.engine.engine import Engine, Parts
 from narrate.engine.model.layers import Model
@@ -129,8 +128,7 @@ def run(args: argparse.Namespace) -> list[dict[str, object]]:
             kernels=args.kernels, weights=args.weights,
         )  # fmt: skip
         started = time.time()
-        frames = args.codec_frames or (4096 if batch >= MANY_ROWS else 1024)
-        codec = random_codec(folder, device, frames)
+        codec = random_codec(folder, device, batch, args.codec_frames)
         codec_s = time.time() - started
         engine = Engine.of(Parts(model, TextIds(folder), SamplingOptions(), codec), options)
         speak(engine, chunks(min(32, batch * 2), seed=9))

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from narrate.bench.weights.configs import GENERATION, model_config, speech_tokenizer_config
 from narrate.bench.weights.tokenizer import write_tokenizer
+from narrate.engine.cache import MANY_ROWS
 from narrate.engine.codec import Codec, read_codec_config
 from narrate.engine.codec.weights import codec_tensors
 from narrate.engine.config import ModelConfig, SpecialIds, StackConfig
@@ -81,6 +82,7 @@ def random_folder(folder: Path, size: str) -> None:
     save_file(tensors, inner / "model.safetensors")
 
 
-def random_codec(folder: Path, device: torch.device, frames: int) -> Codec:
-    """The speech decoder of that folder."""
+def random_codec(folder: Path, device: torch.device, rows: int, frames: int | None = None) -> Codec:
+    """The speech decoder of that folder, for passes of so many frames, by default as for `rows`."""
+    frames = frames or (4096 if rows >= MANY_ROWS else 1024)
     return Codec(folder / "speech_tokenizer", device, torch.bfloat16, frames)

@@ -29,7 +29,7 @@ def main() -> None:
     device, folder = torch.device("cuda"), Path(tempfile.mkdtemp())
     random_folder(folder, args.size)
     model = random_model(args.size, 512, device, torch.bfloat16)
-    codec = random_codec(folder, device, 1024)
+    codec = random_codec(folder, device, args.batch, 1024)
     options = EngineOptions(batch_size=args.batch, max_context=512, lookahead=100)
     engine = Engine.of(Parts(model, TextIds(folder), SamplingOptions(), codec), options)
     book = chunks(args.count)

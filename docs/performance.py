@@ -27,8 +27,8 @@ FIGURES = ROOT / "docs" / "benchmarks"
 MARKED = re.compile(r"<!-- measured: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 _Table = tuple[list[str], list[list[str]]]
 _TIMES = "seconds of audio a second"
-# File, what of it is told, and which of its rows.
 _RUNS = ("two-cards-h200.json", "four-cards-h200.json")
+# File, what of it is told, and which of its rows.
 _ENGINE = (
     (
         "book-1.7b-h200.json",

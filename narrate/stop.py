@@ -104,17 +104,18 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    _asked.append(INTERRUPTED)
-    if not _is_lost_on_an_import(number, frame):
-        _insist(number, AGAIN_AFTER_S)
-        raise KeyboardInterrupt
+    _stop(number, frame, INTERRUPTED, KeyboardInterrupt())
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    _asked.append(TERMINATED)
+    _stop(number, frame, TERMINATED, SystemExit(TERMINATED))
+
+
+def _stop(number: int, frame: FrameType | None, code: int, error: BaseException) -> None:
+    _asked.append(code)
     if not _is_lost_on_an_import(number, frame):
         _insist(number, AGAIN_AFTER_S)
-        raise SystemExit(TERMINATED)
+        raise error
 
 
 def _is_lost_on_an_import(number: int, frame: FrameType | None) -> bool:

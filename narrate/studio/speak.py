@@ -208,17 +208,20 @@ class _Speaker:
         """Claim the next takes: fewer towards the end, so that all processes end together."""
         self._end_claims()
         self.company = max(1, self.store.claims.workers(self.lease.book_id))
-        share = len(self.board.open) // (2 * self._sharing)
-        most = min(max(LEAST_CLAIM_TAKES, share), CLAIM_TAKES)
         some = self.store.claims.take(
             self.lease,
             sorted(self.board.waiting),
-            self._ahead() if self._sharing == 1 else most,
+            self._ahead() if self._sharing == 1 else self._share(),
             after,
             longest_first=self.attempts.backend.longest_first,
         )
         self.claimed.update((one.take_key, one) for one in some)
         return some
+
+    def _share(self) -> int:
+        """How many to claim beside others."""
+        share = len(self.board.open) // (2 * self._sharing)
+        return min(max(LEAST_CLAIM_TAKES, share), CLAIM_TAKES)
 
     def _ahead(self) -> int:
         """How many to claim alone, by how long the last ones lasted."""

@@ -160,7 +160,7 @@ def half_sound(handler: Handler, body: dict[str, Any]) -> None:
 
 def hang(handler: Handler, body: dict[str, Any]) -> None:
     """Answer when the test allows it."""
-    handler.owner.released.wait(20)
+    handler.owner.released.wait(60)
     speak(handler, body)
 
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from narrate.config import Job, Settings
 from narrate.errors import BusyError, UsageError
 from narrate.store import Store
 from tests.conftest import SAMPLE_WORDS
-from tests.speech.speech_server import SpeechServer, serving, speak
+from tests.speech.speech_server import SpeechServer, hang, serving
 
 from .conftest import run
 
@@ -198,10 +197,6 @@ def test_who_comes_late_finds_something_to_speak(
     book = studio.plan_book(store, asking)
     chunks = [chunk.spoken for chunk, _ in store.chunks(book.id)]
 
-    def hang(handler: Any, asked: Any) -> None:
-        server.released.wait(60)
-        speak(handler, asked)
-
     server.script |= {words: [hang] for words in chunks[10:]}
     found: list[int] = []
 
@@ -224,9 +219,6 @@ def test_what_a_killed_worker_had_claimed_is_spoken_by_the_leader(
 ) -> None:
     book = studio.plan_book(store, asking)
     chunks = [chunk.spoken for chunk, _ in store.chunks(book.id)]
-
-    def hang(_handler: object, _asked: object) -> None:
-        server.released.wait(60)
 
     server.script[chunks[2]] = [hang]
     with store.leases.hold(book.id):
