@@ -3,7 +3,7 @@
 An exception that a signal raises can land where nobody lets it through: in a finalizer, or in a
 library's own clean-up; where a class is made, Python turns it into another. So it is noted, whoever
 reports progress looks at the note, and the signal is given again every three seconds until the
-exception has come out at the edge.
+exception has come out at the edge. What must not be torn has it wait, until the second signal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "STOPPED",
     "TERMINATED",
     "asked",
+    "deferred",
     "install",
     "is_told",
     "leave_at_once",
@@ -40,6 +42,9 @@ _asked: list[int] = []
 _arrived = threading.Event()
 _told = threading.Event()
 _hopeless = threading.Event()
+# Both are touched by the main thread alone, in which Python runs what signals ask for.
+_deferring = 0
+_late: list[BaseException] = []
 
 
 def leave_on_a_signal() -> None:
@@ -63,6 +68,22 @@ def raise_if_asked() -> None:
 def asked() -> int:
     """Return the exit code of the first stop that was asked for, 0 without any."""
     return _asked[0] if _asked else 0
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Have the exception of a first stop wait for the end of the block; other threads have none."""
+    global _deferring
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _deferring += 1
+    try:
+        yield
+    finally:
+        _deferring -= 1
+        if _late and not _deferring:
+            raise _late.pop()
 
 
 def reached_the_edge() -> None:
@@ -112,10 +133,14 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _stop(number: int, frame: FrameType | None, code: int, error: BaseException) -> None:
+    is_first = not _asked
     _asked.append(code)
-    if not _is_lost_on_an_import(number, frame):
-        _insist(number, AGAIN_AFTER_S)
+    if _is_lost_on_an_import(number, frame):
+        return
+    _insist(number, AGAIN_AFTER_S)
+    if not (_deferring and is_first):
         raise error
+    _late.append(error)
 
 
 def _is_lost_on_an_import(number: int, frame: FrameType | None) -> bool:

@@ -33,6 +33,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from narrate.errors import NarrateError, StorageError, StoreAwayError
 from narrate.files import is_full
+from narrate.stop import deferred
 
 __all__ = ["HEAD", "Database"]
 
@@ -110,7 +111,7 @@ class Database:
                 f"NARRATE_DATABASE_URL is not usable: {error}",
                 remedy="write sqlite:///FILE or postgresql://USER@HOST/NAME, or unset it",
             ) from error
-        with self.failures():
+        with deferred(), self.failures():
             self._migrate()
 
     def _require_a_known_one(self) -> None:
@@ -165,14 +166,24 @@ class Database:
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """Yield a session whose transaction commits at the end, or rolls back on any error."""
-        with self.failures(), Session(self.engine) as session, session.begin():
+        with (
+            deferred(),
+            self.failures(),
+            Session(self.engine) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
         """Yield a session that only reads: it waits for no writer and needs no write access."""
         engine = self.engine.execution_options(writes=False)
-        with self.failures(), Session(engine, expire_on_commit=False) as session, session.begin():
+        with (
+            deferred(),
+            self.failures(),
+            Session(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextlib.contextmanager
@@ -227,7 +238,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        self.engine.dispose()
+        with deferred():
+            self.engine.dispose()
 
 
 def _with_driver(url: URL) -> URL:

@@ -27,6 +27,23 @@ while True:
 """
 
 
+STOP_A_TRANSACTION = """
+import signal, sys
+from narrate.config import Settings
+from narrate.stop import install
+from narrate.store import Store
+install()
+with Store(Settings.from_environment()) as store:
+    try:
+        with store.database.session():
+            for number in range(int(sys.argv[1])):
+                signal.raise_signal(signal.SIGINT)
+                print("goes on", flush=True)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+"""
+
+
 LOG_AFTER_THE_END = """
 import logging
 from narrate.stop import quiet_the_rest
@@ -113,6 +130,19 @@ def test_a_stop_that_got_lost_is_given_again(stop: signal.Signals) -> None:
     run.send_signal(stop)
     assert run.communicate(timeout=20)[0] == "lost\n"
     assert run.returncode != 0
+
+
+@pytest.mark.parametrize("stops", [1, 2])
+def test_the_first_stop_waits_for_the_end_of_a_transaction_and_the_second_does_not(
+    stops: int, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOP_A_TRANSACTION, str(stops)],
+        env={**os.environ, "NARRATE_HOME": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["goes on", "stopped"]
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("module", ["typer", "narrate.text"])
