@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["book", "print_result", "run"]
 
-TAKE_BYTES_PER_S = 24_000
-"""What a second of speech takes as FLAC, roughly."""
-
 
 def book(
     document: Annotated[str, typer.Argument(metavar="FILE", help="The document to read.")],
@@ -158,15 +155,11 @@ def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
 
 
 def _print_survey(found: Survey) -> None:
-    from narrate.audio.wav import wav_bytes
-
-    takes_bytes = found.audio_s * TAKE_BYTES_PER_S
-    disk = 2 * wav_bytes(found.audio_s) + takes_bytes
     typer.echo(f"Title      {found.title} ({found.language})")
     typer.echo(f"Chapters   {found.selected} of {found.chapters}")
     typer.echo(f"Chunks     {found.chunks:,}, {found.cached:,} of them in the store")
     typer.echo(f"Audio      about {duration(found.audio_s)}")
-    typer.echo(f"Disk       about {size(disk)}")
+    typer.echo(f"Disk       about {size(found.disk_bytes)}")
     typer.echo(f"Folder     {found.folder}")
 
 

@@ -53,7 +53,7 @@ class Format:
 
     `options` are the encoder's, `container` those of what it is put into. `longest_s` is where a
     file ends at the latest. `rate_hz` is what players see. Above `highest_hz` the encoder does not
-    look, falling off from `slope_hz` below it; 0 leaves that to it.
+    look, falling off from `slope_hz` below it; 0 leaves that to it. `bytes_per_s` is for estimates.
     """
 
     suffix: str
@@ -62,6 +62,7 @@ class Format:
     container: tuple[str, ...]
     by_chapter: bool
     longest_s: float
+    bytes_per_s: int
     rate_hz: int = 44_100
     highest_hz: int = 0
     slope_hz: int = 0
@@ -71,7 +72,9 @@ class Format:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "flac": Format(".flac", "", (), (), by_chapter=True, longest_s=120 * 60),
+        "flac": Format(
+            ".flac", "", (), (), by_chapter=True, longest_s=120 * 60, bytes_per_s=30_000
+        ),
         "mp3": Format(
             ".mp3",
             "libmp3lame",
@@ -81,6 +84,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             ("-id3v2_version", "3", "-f", "mp3"),
             by_chapter=True,
             longest_s=119 * 60,
+            bytes_per_s=24_000,
             highest_hz=20_000,
             slope_hz=44_100 // 2 // 32 + 1,  # one of LAME's 32 bands
             attaches_cover=True,
@@ -94,6 +98,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             ("-movflags", "+faststart", "-f", "ipod"),
             by_chapter=False,
             longest_s=2**32 / 44_100,  # MP4 counts samples in 32 bits where old players read it
+            bytes_per_s=12_000,
             highest_hz=16_000,  # speech has nothing above it
             attaches_cover=True,
             in_pieces=True,
@@ -105,6 +110,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             ("-f", "opus"),
             by_chapter=False,
             longest_s=100 * 3600,
+            bytes_per_s=9_000,
             rate_hz=48_000,
         ),
     }

@@ -8,12 +8,13 @@ from narrate.studio.attempts import redo
 from narrate.studio.deliver import Delivered, checked, deliver, encode_chapter, finished
 from narrate.studio.export import export
 from narrate.studio.join import join
-from narrate.studio.plan import Opened, Survey, find_book, plan_book, require_book, survey
+from narrate.studio.plan import Opened, find_book, plan_book, require_book
 from narrate.studio.progress import Report, Speaking
 from narrate.studio.shelf import unfinished
 from narrate.studio.speak import assist, speak
 from narrate.studio.stitch import stitch
 from narrate.studio.summary import Summary, summary
+from narrate.studio.survey import Survey, survey
 from narrate.studio.verdict import Verdict, check
 
 __all__ = [

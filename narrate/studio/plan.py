@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from narrate import text
 from narrate.config import Job
-from narrate.core import Chunk, Document, Skipped, Take, Voice
+from narrate.core import Chunk, Document, Skipped, Voice
 from narrate.errors import InputError, OutputError
 from narrate.speech.backend import Backend
 from narrate.store import Book, Store
@@ -32,17 +32,14 @@ from narrate.studio.memory import keep_memory_flat
 __all__ = [
     "MANIFEST",
     "Opened",
-    "Survey",
     "find_book",
     "plan_book",
     "require_book",
     "skipped_by_reason",
-    "survey",
+    "takes_of",
 ]
 
 MANIFEST = "book.json"
-CHARACTERS_PER_SECOND = 15.0
-"""How fast the preview voice speaks at speed 1, for estimates before anything was spoken."""
 NAME_CHARACTERS = 60
 
 
@@ -52,20 +49,6 @@ class Opened:
 
     book: Book
     document: Document | None
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What a run would do, before it does it; `cached` chunks need no speaking."""
-
-    title: str
-    language: str
-    folder: Path
-    chapters: int
-    selected: int
-    chunks: int
-    cached: int
-    audio_s: float
 
 
 def find_book(store: Store, job: Job) -> Opened:
@@ -190,7 +173,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
         if document is not None and plan is not None:
             job.selection.of(len(plan.chapter_titles))
             check_language(backend, plan.language)
-            keys, attempts = _takes_of(store, book, plan.chunks, plan.language, backend, voice)
+            keys, attempts = takes_of(store, book, plan.chunks, plan.language, backend, voice)
             store.put_plan(
                 replace(
                     book,
@@ -215,7 +198,7 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
     return require_book(store, book.id)
 
 
-def _takes_of(
+def takes_of(
     store: Store,
     book: Book,
     chunks: Sequence[Chunk],
@@ -246,48 +229,6 @@ def _rename_takes(store: Store, book: Book, spoken: str, backend: Backend, voice
         firsts = {chunk.position: (key, 0) for chunk, key in zip(chunks, keys, strict=True)}
         store.put_keys(replace(book, speech_digest=spoken), firsts)
     store.put_book(replace(book, speech_digest=spoken))
-
-
-def survey(store: Store, job: Job) -> Survey:
-    """Say what a run of this job would do, writing nothing."""
-    opened = find_book(store, job)
-    book, document = opened.book, opened.document
-    given_cover(job)
-    check_programs(job)
-    backend, voice = open_speech(job, download=False)
-    with closing(backend):
-        if document is not None:
-            plan = text.plan(document, plan_options(job))
-            chunks, titles = list(plan.chunks), list(plan.chapter_titles)
-            title, language = plan.title, plan.language
-        else:
-            chunks = [chunk for chunk, _ in store.chunks(book.id)]
-            titles, title, language = store.chapter_titles(book.id), book.title, book.language
-        check_language(backend, language)
-        selected = job.selection.of(len(titles))
-        chunks = [chunk for chunk in chunks if chunk.chapter in set(selected)]
-        keys, _ = _takes_of(store, book, chunks, language, backend, voice)
-    takes = store.takes.get(keys)
-    return Survey(
-        title=title,
-        language=language,
-        folder=book.folder,
-        chapters=len(titles),
-        selected=len(selected),
-        chunks=len(chunks),
-        cached=sum(key in takes for key in keys),
-        audio_s=_estimate_s(chunks, keys, takes, job.speed),
-    )
-
-
-def _estimate_s(
-    chunks: Sequence[Chunk], keys: Sequence[str], takes: Mapping[str, Take], speed: float
-) -> float:
-    known = {key: take.duration_s for key, take in takes.items()}
-    return sum(
-        chunk.pause_after_s + known.get(key, len(chunk.spoken) / CHARACTERS_PER_SECOND / speed)
-        for chunk, key in zip(chunks, keys, strict=True)
-    )
 
 
 def skipped_by_reason(skipped: Sequence[Skipped]) -> dict[str, int]:

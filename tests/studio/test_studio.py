@@ -263,6 +263,17 @@ def test_a_survey_writes_nothing_and_knows_what_is_cached(
     assert after.audio_s == pytest.approx(made.audio_s, rel=0.25)
 
 
+@pytest.mark.parametrize("forms", ["wav,flac", "mp3,m4b,epub3", "opus,srt"])
+def test_a_survey_knows_what_the_disk_must_hold(
+    store: Store, job: Job, home: Path, forms: str
+) -> None:
+    job = replace(job, format=forms)
+    made = run(store, job)
+    files = [*made.folder.rglob("*"), *(home / "takes").rglob("*")]
+    held = sum(path.stat().st_size for path in files if path.is_file())
+    assert studio.survey(store, job).disk_bytes == pytest.approx(held, rel=0.2)
+
+
 def test_a_language_that_the_voice_lacks_is_refused_before_speaking(store: Store, job: Job) -> None:
     with pytest.raises(BackendError, match="tlh"):
         run(store, replace(job, language="tlh"))
