@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.family import peak_bytes
+from narrate.config import usable_cores
 
 SAMPLE_EVERY_S = 0.05
 COMMAND = Path(sys.executable).with_name("narrate")
@@ -110,7 +111,7 @@ def main() -> None:
     console = Console()
     console.print(
         f"{options.book.name}; Python {platform.python_version()}, {platform.system()} "
-        f"{platform.machine()}, {os.cpu_count()} cores",
+        f"{platform.machine()}, {usable_cores()} cores",
         highlight=False,
     )
     console.print(table)
@@ -127,7 +128,7 @@ def machine(book: Path) -> dict[str, object]:
     git = subprocess.run(asked, capture_output=True, text=True, check=False)
     versions = ("narrate", "prefect", "numpy", "soundfile", "espeakng-loader")
     return {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}, {usable_cores()} cores",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in versions},
         "command": f"python -m benchmarks.commands {book.name}",

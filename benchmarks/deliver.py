@@ -27,7 +27,7 @@ from benchmarks.others import busy_s, cores_of_others
 from narrate import studio
 from narrate.audio import ffmpeg
 from narrate.bench.machine import environment as facts_of_this_machine
-from narrate.config import Job, Settings
+from narrate.config import Job, Settings, usable_cores
 from narrate.store import Store
 
 FORMATS = "mp3,m4b"
@@ -104,9 +104,8 @@ def measured(what: str, book_id: str, home: Path) -> dict[str, Any]:
 
 def _print(name: str, row: dict[str, Any], audio_s: float) -> None:
     """Add what a row's times are in times real time, and print it."""
-    cores = os.cpu_count() or 1
     row["times_real_time"] = round(audio_s / row["seconds"], 1)
-    row["times_real_time_by_processor"] = round(cores * audio_s / row["processor_s"], 1)
+    row["times_real_time_by_processor"] = round(usable_cores() * audio_s / row["processor_s"], 1)
     print(name, json.dumps(row), flush=True)
 
 

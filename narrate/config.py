@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +24,12 @@ import platformdirs
 
 from narrate.errors import UsageError
 
-__all__ = ["FORMATS", "MASTERS", "Job", "Selection", "Settings"]
+__all__ = ["FORMATS", "MASTERS", "Job", "Selection", "Settings", "usable_cores"]
+
+
+def usable_cores() -> int:
+    """Return how many processors this process may use: `taskset` and the like leave it fewer."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

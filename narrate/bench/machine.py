@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from narrate import __version__
+from narrate.config import usable_cores
 from narrate.speech.machine import look_at_machine
 
 __all__ = ["BUSY_SHARE", "environment"]
@@ -32,7 +33,7 @@ def environment(commit: str | None = None) -> Mapping[str, Any]:
         "driver": machine.driver,
         "cuda": machine.torch_cuda,
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "load_at_start": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "platform": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

@@ -13,12 +13,13 @@ other threads excepted.
 from __future__ import annotations
 
 import contextvars
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
+
+from narrate.config import usable_cores
 
 __all__ = ["rehearse"]
 
@@ -45,7 +46,7 @@ def rehearse(compute: Callable[[], object]) -> None:
         # Not a `with`: an exception that gets here is Ctrl-C's, and must not wait for the rest.
         mode.__exit__(None, None, None)
 
-    threads = ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), "compile")
+    threads = ThreadPoolExecutor(min(usable_cores(), _MOST_THREADS), "compile")
     try:
         # The mode is a context variable: in a context of its own nothing of it can stay behind.
         with suppress(Exception):

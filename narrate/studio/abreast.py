@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from narrate.config import usable_cores
+
 __all__ = ["AT_ONCE", "BESIDE", "Stop", "abreast"]
 
-AT_ONCE = min(8, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+AT_ONCE = min(8, usable_cores())
 """An encoder keeps one core busy, and takes some 50 MB."""
 BESIDE = max(1, AT_ONCE - 1)
 """The same beside who speaks. The engine gives all chapters at the very end of a book."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from narrate.bench.weights.configs import (
     speech_tokenizer_config,
 )
 from narrate.bench.weights.tokenizer import write_tokenizer
+from narrate.config import usable_cores
 from narrate.speech.published import load_published
 
 __all__ = ["MADE", "make_checkpoint"]
@@ -116,7 +116,7 @@ def _write_weights(
             file.seek(begin + header[name]["data_offsets"][0])
             _write_tensor(file, name, shapes[name], dtype, seed, end_loudness)
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(usable_cores()) as threads:
         list(threads.map(write, shapes))
 
 
