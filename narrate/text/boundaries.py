@@ -14,6 +14,7 @@ __all__ = [
     "END",
     "OPENERS",
     "STARTER",
+    "TITLES",
     "after_closers",
     "is_abbreviation",
     "is_boundary",
@@ -51,7 +52,7 @@ _ABBREVIATIONS = frozenset(_ABBREVIATION_WORDS.split())
 _ENDING_WORDS = "etc usw al co inc ltd bros a.m p.m т.д т.п др гг г"
 # These also end sentences; before a capital they do.
 _ENDING = _ABBREVIATIONS & set(_ENDING_WORDS.split())
-_TITLES = frozenset({"Mr", "Mrs", "Ms", "Dr", "Messrs", "Mme", "Mlle"})
+TITLES = frozenset({"Mr", "Mrs", "Ms", "Dr", "Messrs", "Mme", "Mlle"})
 # Short for titles of men and women, and written like names.
 _LIKE_NAMES = frozenset({"Brig", "Reps", "Sens", "Mssrs", "Attys", "Hosp"})
 _LEAST_NAME = 4  # letters: what is shorter may be short for something
@@ -138,7 +139,7 @@ def is_plain_end(text: str, start: int, end: int, language: str) -> bool:
         return True
     word = _WORD_BEFORE.search(text, max(0, start - _WINDOW), start)
     bare = "" if word is None else word.group()
-    if bare in _TITLES:
+    if bare in TITLES:
         return text[end : end + 1].isupper()
     if len(bare) < 2 or not bare.isalpha() or bare.casefold() in _ABBREVIATIONS:
         return False

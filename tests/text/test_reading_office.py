@@ -11,7 +11,7 @@ from itertools import starmap
 
 import pytest
 
-from narrate.core import Document
+from narrate.core import Document, Pauses
 from narrate.errors import InputError
 from narrate.text import PlanOptions, plan, read
 from tests.text.conftest import book, planned
@@ -102,6 +102,42 @@ def test_a_hyphen_at_a_line_s_end_goes_only_where_the_word_is_known(
              "fall where he found a well-", "known stone."]  # fmt: skip
     texts = [chunk.text for chunk in planned(document(page_texts([lines]), "a.pdf")).chunks]
     assert "waterfall where he found a well-known stone." in " ".join(texts)
+
+
+def test_a_paragraph_of_a_pdf_goes_on_behind_a_broken_word(
+    document: Callable[..., Document],
+) -> None:
+    lines = ["The keeper of the light went down to look at the boat below the lamp-",
+             "house where the nets were hung, and found that the sea had come and",
+             "taken one of them. He looked for the other, which was where he left",
+             "it in the autumn, when he had mended it. Nobody had seen the keeper",
+             "since, but his lamp was lit each night, and he was heard to sing at"]  # fmt: skip
+    lines.append("noon.")
+    made = planned(document(page_texts([lines]), "a.pdf"))
+    assert {chunk.pause_after_s for chunk in made.chunks[:-1]} == {Pauses().sentence_s}
+
+
+def test_a_paragraph_of_a_pdf_goes_on_over_a_page_s_end(
+    document: Callable[..., Document],
+) -> None:
+    # fmt: off
+    first = ["    There was a house on the mole, and in the house there lived a keeper,",
+             "who had been asked to look at the sea when the wind came from the north.",
+             "    On the table lay a letter which had come with the boat of that Mr."]
+    second = ["Brown who had lost a ship. Nobody had ever heard of it again, it said.",
+              "    The day was grey, and nothing was to be seen from the door but foam.",
+              "He went in again, made his tea, and read in the book about the old ships."]
+    third = ["He slept until the evening, when the lamps were lit. Then the wind came.",
+             "    In the morning there was a ship beyond the mole, and it was Brown's."]
+    # fmt: on
+    whole = document(page_texts([first, second, third]), "a.pdf")
+    texts = " / ".join(
+        chunk.text + " //" * (chunk.pause_after_s >= Pauses().paragraph_s)
+        for chunk in planned(whole).chunks
+    )
+    assert "that Mr. Brown who had lost a ship." in texts
+    assert "about the old ships. He slept until the evening" in texts
+    assert texts.count("//") == 4
 
 
 FRONT = ["THE LIGHTHOUSE", "", "Ann Writer", "", "Copyright 2019 by Ann Writer",

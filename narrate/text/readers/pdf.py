@@ -16,6 +16,7 @@ from statistics import median
 
 from narrate.core import Document
 from narrate.errors import InputError
+from narrate.text.boundaries import TITLES
 from narrate.text.headings import HeadingKind, heading_of, is_index
 from narrate.text.matter import is_index_entry
 from narrate.text.paragraphs import Words
@@ -40,13 +41,17 @@ _BROKEN_WORD = re.compile(r"([^\W\d_]+)[-\u2010]?[\x02\ufffe]+([^\W\d_]+)")
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a page; places in points, `top` and `left` of its first character."""
+    """A line of a page; places in points, `top` and `left` of its first character.
+
+    `foot` is the top of its last one: two lines that pdfium joined at a hyphen are one here.
+    """
 
     text: str
     page: int
     left: float
     right: float
     top: float
+    foot: float
 
 
 def read(data: bytes, path: Path) -> Document:
@@ -101,8 +106,8 @@ def _lines(page: object, index: int) -> list[_Line]:
             first = place + len(raw) - len(raw.lstrip())
             last = first + len(bare) - 1
             left, _, _, top = textpage.get_charbox(min(first, count - 1), loose=True)
-            _, _, right, _ = textpage.get_charbox(min(last, count - 1), loose=True)
-            lines.append(_Line(bare, index, left, right, top))
+            _, _, right, foot = textpage.get_charbox(min(last, count - 1), loose=True)
+            lines.append(_Line(bare, index, left, right, top, foot))
         place += len(raw) + 1
     textpage.close()
     page.close()  # type: ignore[attr-defined]
@@ -149,39 +154,73 @@ def _key(line: _Line) -> tuple[str, int | None]:
     return rest, int(found.group()) - line.page
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a document is set: its left edge, the text's width and the lines' distance in points."""
+
+    left: float
+    width: float
+    gap: float
+    indents: bool
+
+
 def _paragraphs(lines: Sequence[_Line]) -> list[list[_Line]]:
     left = median(line.left for line in lines)
     right = sorted(line.right for line in lines)[len(lines) * 9 // 10]
     gaps = [
-        before.top - line.top
+        before.foot - line.top
         for before, line in pairwise(lines)
-        if before.page == line.page and before.top > line.top
+        if before.page == line.page and before.foot > line.top
     ]
     usual = median(gaps) if gaps else 12.0
-    width = right - left
+    form = _Form(left, right - left, usual, _indents(lines, left, usual))
     paragraphs = [[lines[0]]]
     for before, line in pairwise(lines):
-        if _starts(before, line, left, usual, width):
+        if _starts(before, line, form):
             paragraphs.append([line])
         else:
             paragraphs[-1].append(line)
     return paragraphs
 
 
-def _starts(before: _Line, line: _Line, left: float, usual: float, width: float) -> bool:
+def _indents(lines: Sequence[_Line], left: float, usual: float) -> bool:
+    """Whether most paragraphs begin with an indent, behind a gap or not."""
+    starts = [
+        line.left > left + _INDENT
+        for before, line in pairwise(lines)
+        if before.page == line.page
+        and (
+            before.foot - line.top > usual * _WIDE_GAP
+            or (line.left > left + _INDENT and before.left <= left + 1)
+        )
+    ]
+    return 2 * sum(starts) > len(starts)
+
+
+def _starts(before: _Line, line: _Line, form: _Form) -> bool:
     """Whether a paragraph begins with a line."""
-    ended = _SENTENCE_END.search(before.text) is not None
+    ended = _ended(before.text)
+    short = before.right - form.left < _SHORT_LINE * form.width
     if before.text.startswith("***") or line.text.startswith("***"):
         return True
     if before.page != line.page:
-        return ended or (not line.text[0].islower() and before.right - left < _SHORT_LINE * width)
-    if before.top - line.top > usual * _WIDE_GAP or line.top > before.top + 1:
+        if form.indents and not short and line.left <= form.left + _INDENT:
+            return False
+        return ended or (not line.text[0].islower() and short)
+    if before.foot - line.top > form.gap * _WIDE_GAP or line.top > before.foot + 1:
         return True
-    if before.right - left < _SHORT_LINE * width:
+    if short:
         listed = is_index(before.text) or is_index_entry(before.text)
         if ended or not line.text[0].islower() or (listed and is_index_entry(line.text)):
             return True
-    return ended and line.left > left + _INDENT and before.left <= left + 1
+    return ended and line.left > form.left + _INDENT and before.left <= form.left + 1
+
+
+def _ended(text: str) -> bool:
+    """Whether a sentence may end with a line; after "Mr." none does."""
+    if _SENTENCE_END.search(text) is None:
+        return False
+    return not (text.endswith(".") and text.split()[-1][:-1] in TITLES)
 
 
 def _joined(lines: Sequence[_Line], words: Words) -> str:
