@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from pathlib import Path
 
+from narrate.audio.whole import write_whole
 from narrate.config import Job
 from narrate.core import Cover, Document
 from narrate.errors import InputError
+from narrate.store import Book, Output, Store
 
-__all__ = ["given_cover", "own_cover"]
+__all__ = ["given_cover", "own_cover", "put_cover"]
+
+COVER = "cover"
 
 LARGEST_BYTES = (1 << 24) - 1024
 """What FLAC's blocks hold; and a picture lies in each chapter's file again."""
@@ -54,6 +59,23 @@ def own_cover(document: Document) -> Cover | None:
     cover = Cover(document.cover) if document.cover else None
     fits = cover and _is_picture(cover) and len(cover.data) <= LARGEST_BYTES
     return cover if fits else None
+
+
+def put_cover(store: Store, book: Book) -> None:
+    """Put the picture beside the files, and no other of ours: players look for it there."""
+    cover = store.cover(book.id)
+    known = store.outputs(book.id).get((COVER, 0))
+    path = book.folder / f"cover{cover.suffix}" if cover else None
+    digest = hashlib.sha256(cover.data).hexdigest() if cover else ""
+    if known and (known.path, known.inputs) == (path, digest):
+        return
+    store.drop_output(book.id, COVER, 0)
+    if known and known.path != path:
+        known.path.unlink(missing_ok=True)
+    if cover and path:
+        if not (path.exists() and path.read_bytes() == cover.data):
+            write_whole(path, cover.data)
+        store.put_output(book.id, Output(COVER, 0, path, digest, 0, 1))
 
 
 def _is_picture(cover: Cover) -> bool:

@@ -22,7 +22,7 @@ from narrate.studio.companions import (
     has_companions,
     make_companions,
 )
-from narrate.studio.covers import given_cover
+from narrate.studio.covers import given_cover, put_cover
 from narrate.studio.editions import editions, is_made, make, make_all, stale_editions
 from narrate.studio.identity import speech_digest
 from narrate.studio.memory import give_memory_back
@@ -114,7 +114,7 @@ def deliver(store: Store, book_id: str, stop: Callable[[], bool] | None = None) 
     make_all(store, book_id, editions(store, book, forms, chapters), stop)
     write_timeline(store, book, chapters)
     make_companions(store, book, forms, chapters, stop)
-    _write_cover(store, book)
+    put_cover(store, book)
     write_report(store, book, chapters)
     _write_manifest(store, book, titles, chapters)
     return _delivered(store, book, titles, chapters)
@@ -255,15 +255,6 @@ def _remove_stale(store: Store, book: Book, chapters: dict[int, Output]) -> None
         store.drop_output(book.id, kind, number)
         if (kind, number) in made:  # else another file stands there, and is not ours to remove
             made[kind, number].path.unlink(missing_ok=True)
-
-
-def _write_cover(store: Store, book: Book) -> None:
-    """Put the picture beside the files: players that read no tags find it there."""
-    cover = store.cover(book.id)
-    if cover:
-        path = book.folder / f"cover{cover.suffix}"
-        if not (path.exists() and path.read_bytes() == cover.data):
-            write_whole(path, cover.data)
 
 
 def _write_manifest(

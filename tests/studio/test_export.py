@@ -13,7 +13,7 @@ from narrate.errors import InputError, OutputError, StorageError, UsageError
 from narrate.store import Store
 
 from .conftest import run
-from .test_metadata import png
+from .test_metadata import jpeg, png
 
 
 def test_formats_are_added_to_what_there_is_and_the_document_is_not_needed(
@@ -52,6 +52,18 @@ def test_a_new_cover_and_another_level_reach_the_files(
     again = studio.export(store, narrated.book_id, {"master": "none"})
     assert all(a != b.read_bytes() for a, b in zip(before, again.chapters, strict=True))
     assert store.cover(narrated.book_id) is not None
+
+
+def test_a_cover_of_another_kind_leaves_none_of_the_old_one_behind(
+    store: Store, narrated: studio.Delivered, tmp_path: Path
+) -> None:
+    (tmp_path / "c.png").write_bytes(png())
+    (tmp_path / "c.jpg").write_bytes(jpeg(3))
+    (narrated.folder / "cover.webp").write_bytes(b"the listener's own")
+    for name in ("c.png", "c.jpg", "c.png"):
+        studio.export(store, narrated.book_id, {"cover": str(tmp_path / name)})
+        left = {path.name for path in narrated.folder.glob("cover.*")}
+        assert left == {name.replace("c.", "cover."), "cover.webp"}
 
 
 @pytest.mark.parametrize(
