@@ -17,9 +17,12 @@ __all__ = ["Reading", "spoken"]
 _LINE_END = re.compile(r"(?<=[^\W_])\n(?![a-zà-öø-ÿ])")
 _DASHES = re.compile(r"--+")
 _CELL_END = re.compile(r"\s*\|\s*")
-# Not between letters or digits: 2*3 and snake_case mean something.
-_NAMED_ALOUD = re.compile(r"(?<!\S)[*~=^_|]+(?!\S)|(?<![\w*])[*_]+|[*_]++(?![^\W_])")
-_SIGNS = re.compile(r"[*~=^_|]")
+# Not between letters or digits: 2*3 and snake_case mean something, and so does "a = b".
+_NAMED_ALOUD = re.compile(
+    r"(?<!\S)(?!(?<=\S )= \S)[*~=^_|]+(?!\S)|(?<![\w*])[*_]+|[*_]++(?![^\W_])"
+    r"|(?<=[^\W_])[†‡]+(?!\w)|(?<=[.,;:!?”’\"')])[†‡]+(?!\w)"
+)
+_SIGNS = re.compile(r"[*~=^_|†‡]")
 _COUNTED = frozenset(["en", "de", "fr", "es", "it", "pt", "ru"])
 _TICK_QUOTE = re.compile(r"`+")
 

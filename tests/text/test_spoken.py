@@ -74,6 +74,23 @@ ENGLISH = {
     "a fraction's own slash": "1⁄2 | one half",
     "frost at the start": "-5 °C | minus five degrees Celsius",
     "mail": "joe@example.com | joe at example dot com",
+    "addresses": "https://example.org/old-books/lists, (www.example.com). | "
+    "example dot org slash old-books slash lists, (www dot example dot com).",
+    "old money": "£3 10s. 6d. for it, 3s. 6d. a week, £1,200 5s. He left. | three pounds ten "
+    "shillings and six pence for it, three shillings and six pence a week, one thousand two "
+    "hundred pounds five shillings. He left.",
+    "halfpence": "1s. 1d. or £5 0s. 6½d | one shilling and one penny or five pounds and six and a "
+    "half pence",
+    "places": "43° 15' N., 5° 1' 1\" W. of it, 45° | forty-three degrees fifteen minutes north, "
+    "five degrees one minute one second west of it, forty-five degrees",
+    "feet and inches": "6 ft. 4 in. tall, 5 ft. 10½ in. He slept. | six feet four inches tall, "
+    "five feet ten and a half inches. He slept.",
+    "pounds and ounces": "12 lbs. 5 oz. of it | twelve pounds five ounces of it",
+    "a British time": "at 5.30 in the morning | at five thirty in the morning",
+    "a stop behind a numeral": "Charles I. was king; Henry VIII., who; ch. iv., p. 5 | Charles "
+    "the First was king; Henry the Eighth, who; chapter four, page five",
+    "equations": "E = mc² and NAME = 1 | E equals mc² and NAME equals one",
+    "marks of notes": "word† and end.‡ | word and end.",
 }
 
 
@@ -110,6 +127,9 @@ UNTOUCHED = [
     "It is 10**6 or snake_case_name.",
     "At 0500 hours the 7th-8th ended.",
     "He saw II, C++, §, a/b, H₂O and x².",
+    "10s. a week and 3d. each",
+    "the 7th–9th, Francis X. de Hall",
+    "a † b, and x†y",
 ]
 
 
@@ -147,6 +167,7 @@ OTHERS = [
     ("ru", "Глава IV, т. е. № 5", "Глава четыре, то есть номер пять"),
     ("ru", "3 мая", "3 мая"),
     ("pt", "R$ 5,20", "R$ 5,20"),
+    ("de", "2 + 2 = 4", "zwei + zwei = vier"),
     ("es", "23 libros, 200 páginas, 3,14, 5 €, 3.ª", "veintitrés libros, 200 páginas, tres coma "
      "uno cuatro, cinco euros, tercera"),
     ("it", "23 libri, 3,14, 1º", "ventitré libri, tre virgola uno quattro, primo"),

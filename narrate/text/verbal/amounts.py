@@ -28,16 +28,23 @@ _RANGE = rf"(?:(?P<low>{NUMBER}) ?[–—-] ?)?(?P<high>{NUMBER})"
 _AMOUNT = rf"{_BEFORE}{_MINUS}(?:{_RANGE})(?P<part> ?[{_SIGN}]| \d{{1,2}}/\d{{1,2}})?"
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _JOINED = "|".join(sorted(map(re.escape, ATTACHED), key=len, reverse=True))
+# "6 ft. 4 in.", "12 lbs. 5 oz.": the stop ends no sentence before a smaller unit.
+_SMALLER = rf"\s+\d{{1,2}}(?: ?[{_SIGN}])? ?(?:ins?\.|inch|ozs?\b|mins?\b|secs?\b|lbs?\b)"
 _PERCENT = re.compile(rf"{_AMOUNT} ?%(?![\w%])")
 _MEASURE = re.compile(
     rf"{_AMOUNT}(?:[ \u202f](?P<unit>{_UNIT})|(?P<joined>{_JOINED})|-(?P<hyphened>{_UNIT}))"
-    r"(?![\w²³/*°-]|\.\w)(?P<stop>\.(?=\s+[a-z(]|,))?"
+    rf"(?![\w²³/*°-]|\.\w)(?P<stop>\.(?=\s+[a-z(]|,|{_SMALLER}))?"
+)
+# "in." alone is as often the word that ends a sentence.
+_INCHES = re.compile(
+    rf"(?:(?<=\dft\. )|(?<=\d ft\. )|(?<=\d ft )|(?<=\d feet )|(?<=\b1 foot ))"
+    rf"(?P<number>\d{{1,2}})(?P<part> ?[{_SIGN}])? ins?(?P<stop>\.(?=\s+[a-z(]|[,;:)]))?(?=\.|(?<=\.))"
 )
 _FRACTION = re.compile(
     rf"(?<![\w.,/:$£€¥+-])(?:(?P<whole>\d{{1,3}})[ -]?)?(?:(?P<sign>[{_SIGN}])"
     r"|(?<![\d/])(?P<top>\d{1,2})[/⁄](?P<bottom>\d{1,3}))(?![\w/%]|\.\d)"
 )
-_ORDINAL = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:,\d{3})+|\d+)(st|nd|rd|th)(?!\w|[–-]\d)")
+_ORDINAL = re.compile(r"(?<![\w.,/–-])(\d{1,3}(?:,\d{3})+|\d+)(st|nd|rd|th)(?!\w|[–-]\d)")
 _COMPOUND = re.compile(rf"{_BEFORE}({NUMBER})(?=-[a-z]+(?:-[a-z]+)*(?![\w-]))")
 _NUMBERS = re.compile(rf"{_BEFORE}(?P<low>\d+) ?[–—-] ?(?P<high>\d+){_AFTER}")
 _PLAIN = re.compile(rf"{_BEFORE}{_MINUS}(?P<number>{NUMBER}){_AFTER}")
@@ -136,6 +143,14 @@ def _measure(found: re.Match[str]) -> str | None:
     return f"{amount[0]} {one if amount[1] else many}"
 
 
+def _inches(found: re.Match[str]) -> str | None:
+    words = in_words(found["number"])
+    part = _part(found["part"].strip()) if found["part"] else ""
+    if words is None or part is None:
+        return None
+    return f"{words}{' and ' if part else ''}{part} {'inch' if words == 'one' else 'inches'}"
+
+
 def _fraction(found: re.Match[str]) -> str | None:
     """A fraction that can be nothing else; 9/11, 24/7 and 3/4 time stay as they are."""
     if found["sign"]:
@@ -231,6 +246,7 @@ def _four_digits(value: int, before: str, after: str) -> str | None:
 
 AMOUNTS = (
     Rule(_PERCENT, _percent),
+    Rule(_INCHES, _inches),
     Rule(_MEASURE, _measure),
     Rule(_FRACTION, _fraction),
     Rule(_ORDINAL, _ordinal),

@@ -46,6 +46,12 @@ _TIME = re.compile(rf"(?<![\w.,:/–-])(?P<last>{_CLOCK}){_HALF}?(?![\w:/]|[–-
 _STOPPED = re.compile(
     rf"(?<![\w.,:/$£€–-])(?P<last>(?:1[0-2]|0?[1-9])\.[0-5]\d){_HALF}(?!\w)", re.I
 )
+# "at 5.30 in the morning": nor is a price or a rate that.
+_STOPPED_BY_DAY = re.compile(
+    r"(?:(?<=\b[Aa]t )|(?<=\b[Bb]y )|(?<=\b[Tt]ill )|(?<=\b[Uu]ntil )|(?<=\b[Aa]bout ))"
+    r"(?P<last>(?:1[0-2]|0?[1-9])\.[0-5]\d)"
+    r"(?= (?:in the (?:morning|afternoon|evening)|at night|o['’]clock)\b)"
+)
 _HOUR = re.compile(rf"(?<![\w.,:/–-])(?P<hour>1[0-2]|[1-9]){_HALF}(?!\w)", re.I)
 _O_CLOCK = re.compile(r"(?<![\w.,:/-])(?P<hour>1[0-2]|[1-9])(?=(?: |-)o['’]clock)")
 _COUNTING = frozenset(
@@ -198,6 +204,7 @@ DATES = (
     Rule(_TIMES, _times),
     Rule(_TIME, _time),
     Rule(_STOPPED, _time),
+    Rule(_STOPPED_BY_DAY, lambda found: _clock(found["last"], True)),
     Rule(_HOUR, _hour),
     Rule(_O_CLOCK, lambda found: cardinal(int(found["hour"]))),
 )

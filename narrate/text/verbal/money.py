@@ -1,4 +1,4 @@
-"""English money: "$5.20" is five dollars and twenty cents, "£3 million" three million pounds."""
+"""English money: "$5.20" is five dollars and twenty cents, "£3 10s." three pounds ten shillings."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _NAMES = {
 }
 _SCALES = {"k": "thousand", "K": "thousand", "m": "million", "M": "million", "bn": "billion",
            "B": "billion", "b": "billion"}  # fmt: skip
+_PARTS = {"": "", "½": " and a half", "¼": " and a quarter", "¾": " and three quarters"}
 _SIGN = r"US\$|[$£€¥₹]"
 _SCALE = r"(?:[ -](?P<scale>hundred|thousand|million|billion|trillion)\b|(?P<short>bn|[kKmMbB])\b)?"
 _BEFORE = r"(?<![\w$£€¥₹.,/])"
@@ -30,9 +31,36 @@ _PREFIXED = re.compile(
     rf"(?:(?P<low>{NUMBER}) ?[–-] ?(?:{_SIGN})?)?(?P<number>{NUMBER}){_SCALE}{_END}"
 )
 _SUFFIXED = re.compile(rf"(?<![\w.,/:-])(?P<number>{NUMBER}){_SCALE} ?(?P<sign>[£€¥¢])(?!\w)")
+# Shillings by themselves could be a decade, and pence an ordinal: each needs the other, or pounds.
+_STERLING = re.compile(
+    r"(?<![\w$£€.,/–-])(?:£ ?(?P<pounds>\d{1,3}(?:,\d{3})+|\d+)[.,]? (?=\d+ ?s\b))?"
+    r"(?P<shillings>\d{1,2}) ?s\b(?:(?:\.,?|,)? (?P<pence>1[01]|\d)(?P<part>[½¼¾])? ?d\b)?"
+    r"(?![’'-])(?P<stop>\.(?=\s+[a-z(0-9]|[,;:)–—-]))?"
+)
 _DETERMINERS = frozenset(
     ["a", "an", "the", "this", "that", "his", "her", "their", "my", "our", "your", "one", "another"]
 )
+
+
+def _sterling(found: re.Match[str]) -> str | None:
+    """ "three pounds ten shillings and six pence"; without pounds or pence it is left alone."""
+    if not found["pounds"] and not found["pence"]:
+        return None
+    said = []
+    if found["pounds"]:
+        pounds = int(found["pounds"].replace(",", ""))
+        said.append(f"{cardinal(pounds)} {'pound' if pounds == 1 else 'pounds'}")
+    shillings = int(found["shillings"])
+    if shillings or not found["pounds"]:
+        said.append(f"{cardinal(shillings)} {'shilling' if shillings == 1 else 'shillings'}")
+    words = " ".join(said)
+    if not found["pence"]:
+        return words
+    part = _PARTS[found["part"] or ""]
+    if found["pence"] == "0":
+        return words if not part else None
+    penny = "penny" if found["pence"] == "1" and not part else "pence"
+    return f"{words} and {cardinal(int(found['pence']))}{part} {penny}"
 
 
 def _prefixed(found: re.Match[str]) -> str | None:
@@ -84,4 +112,4 @@ def _coins(whole: int, hundredths: int, names: tuple[str, str, str, str]) -> str
     return f"{units} and {coins}" if whole else coins
 
 
-MONEY = (Rule(_PREFIXED, _prefixed), Rule(_SUFFIXED, _suffixed))
+MONEY = (Rule(_STERLING, _sterling), Rule(_PREFIXED, _prefixed), Rule(_SUFFIXED, _suffixed))

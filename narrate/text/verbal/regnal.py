@@ -22,12 +22,14 @@ _KINDS = (
     "Section|Title|Appendix|Figure|Fig\\.|Table|Plate|Phase|Type|Class|Stage|Level|Grade|Episode"
     "|Season|Apollo|Super Bowl|Vatican"
 )
+# "Charles I. was", "ch. iv., p. 5": a stop behind the numeral, as printers set it once.
+_STOP = r"(?P<stop>\.(?=\s+[a-z]|[,;:]))?"
 _AFTER_PART = re.compile(
     rf"\b(?:(?P<part>{_PARTS}|{_PARTS.upper()}) (?P<number>[IVX]|[IVXLC]{{2,}})"
-    rf"|(?P<kind>{_KINDS}) (?P<many>[IVXLC]{{2,}}))(?![\w'’&-])"
+    rf"|(?P<kind>{_KINDS}) (?P<many>[IVXLC]{{2,}}))(?![\w'’&-]){_STOP}"
 )
 _SMALL = re.compile(r"\b(?P<part>chapter|ch\.|chap\.|book|part|volume|vol\.|act|[Ss]cene|canto) "
-                    r"(?P<number>[ivxlc]{2,}|[IVXLC]{2,})(?![\w'’-])")  # fmt: skip
+                    rf"(?P<number>[ivxlc]{{2,}}|[IVXLC]{{2,}})(?![\w'’-]){_STOP}")  # fmt: skip
 _RULER_NAMES = """
     Henry Louis George Edward William Charles James Richard Elizabeth Mary John Paul Pius
     Benedict Leo Gregory Innocent Clement Urban Alexander Nicholas Catherine Peter Ivan Philip
@@ -43,7 +45,7 @@ _RULER_NAMES = """
     Shalmaneser Malcolm
 """
 _RULERS = _RULER_NAMES.split()
-_RULER = re.compile(rf"\b(?P<name>{'|'.join(_RULERS)}) (?P<number>[IVXL]+)(?![\w&-]|\.\w)")
+_RULER = re.compile(rf"\b(?P<name>{'|'.join(_RULERS)}) (?P<number>[IVXL]+)(?![\w&-]|\.\w){_STOP}")
 _TITLES = frozenset(
     [
         "King",
@@ -61,6 +63,7 @@ _TITLES = frozenset(
     ]
 )
 _NO_PRONOUN_AFTER = frozenset(["of", "who", "is", "has", "and", "reigns", "ruled", "reigned"])
+_PARTICLES = frozenset(["de", "du", "der", "von", "van", "da", "di", "la", "le"])
 _INITIAL = re.compile(r"\. [A-Z]")
 HEADING = re.compile(r"\A(?P<number>[IVXLC]+)(?=\.?$|\.\s|[:—–]|\n)")
 """A bare numeral at the start of a heading: "IV." or "IV. The Storm"."""
@@ -88,8 +91,8 @@ def _ruler(found: re.Match[str]) -> str | None:
     value = roman(number)
     if not 0 < value <= _MOST_RULERS or (found["name"] == "Malcolm" and number == "X"):
         return None
-    if len(number) == 1 and _INITIAL.match(rest):
-        return None  # "George V. Smith" has a middle name
+    if len(number) == 1 and (_INITIAL.match(rest) or word_after(found) in _PARTICLES):
+        return None  # "George V. Smith" has a middle name, and "Francis X. de Hall"
     if value == 1 and not _surely_first(found, rest):
         return None
     return f"{found['name']} the {(ordinal(value) or number).capitalize()}"
@@ -97,6 +100,8 @@ def _ruler(found: re.Match[str]) -> str | None:
 
 def _surely_first(found: re.Match[str], rest: str) -> bool:
     """Whether "I" counts a ruler and is no pronoun."""
+    if found["stop"]:
+        return True
     if rest[:2] in ("'s", "’s"):
         return True
     titled = word_before(found) in _TITLES or found["name"] == "Napoleon"

@@ -1,7 +1,8 @@
 """What looks like numbers and is none: addresses, versions, telephone numbers, scores, codes.
 
 They are claimed as they are written, so that no rule for numbers can take them apart. Only a mail
-address is put into words, because "@" has one way to be said.
+address, or one of the web, is put into words where it has letters and no more: "@", "." and "/"
+have one way to be said.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ _URL = re.compile(
     r"\b(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[^\s<>\"”»]+"
     r"|(?<![\w@.])(?:[\w-]+\.)+(?:com|org|net|edu|gov|io|info|de|fr|es|it|uk|ru|cn|jp|kr|pt|br|eu)"
     r"\b(?:[/:?#][^\s<>\"”»]*)?",
+    re.IGNORECASE,
+)
+# Letters alone: what digits and signs are called in an address, the voice may decide.
+_WEB = re.compile(
+    r"(?<![\w/@.-])(?:https?://|(?=www\.))(?P<host>(?:[a-z]+(?:-[a-z]+)*\.)+[a-z]{2,})"
+    r"(?P<path>(?:/[a-z]+(?:-[a-z]+)*)*)/?(?![\w/@:]|[.?#&=%~+-]+\w)",
     re.IGNORECASE,
 )
 MAIL = re.compile(r"(?<![\w.+@-])[\w.+-]+@(?:[\w-]+\.)+[^\W\d_]{2,}(?![\w@])")
@@ -62,10 +69,15 @@ def _mail(found: re.Match[str]) -> str:
     return f"{name} at {host}".replace(".", " dot ")
 
 
+def _web(found: re.Match[str]) -> str:
+    """ "example dot org slash books"; nobody says "https"."""
+    return f"{found['host']}{found['path']}".replace(".", " dot ").replace("/", " slash ")
+
+
 UNTOUCHED = tuple(Rule(pattern, alone) for pattern in (_URL, _BOOK_NUMBER, _TELEPHONE, _VERSION))
 """For every language: shapes that no rule for numbers may touch."""
 
-ADDRESSES = (Rule(MAIL, _mail), *UNTOUCHED)
+ADDRESSES = (Rule(MAIL, _mail), Rule(_WEB, _web), *UNTOUCHED)
 CODES = tuple(Rule(pattern, alone) for pattern in (_SLASHED, _SECTION, _NAMED))
 LEFTOVERS = tuple(Rule(pattern, alone) for pattern in (_HYPHENED, _SPACED))
 """Claimed after the ranges and dates that are made of the same signs: scores, groups of digits."""

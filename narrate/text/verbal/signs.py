@@ -16,7 +16,14 @@ _HASH = re.compile(r"(?<![\w#&])(?:#|№ ?)(?P<number>\d{1,4})(?![\w-])")
 _SUM = re.compile(r"(?<=[\w)]) (?P<sign>[+=×−±]) (?=[\w(−-])")
 _TIMES = re.compile(r"(?<=\d)(?P<sign>[×±])(?=\d)")
 _ABOUT = re.compile(r"(?<!\d)±(?=\d)")
-_CELSIUS = re.compile(r"(?<=\d)°(?= ?[NSEW]\b)")
+_EQUALS = re.compile(r"(?<=[\w²³)\]\"”’']) = (?=[\w(\[\"“‘'$£€−-])")
+# 43° 15' N.: minutes are no feet behind degrees, and N is a quarter of the sky.
+_PLACE = re.compile(
+    r"(?<![\w.,])(?P<degrees>\d{1,3})°(?: ?(?P<minutes>\d{1,2})['’′](?!\w)"
+    r"(?: ?(?P<seconds>\d{1,2})(?:[\"”″]|'')(?!\w))?)?"
+    r"(?: ?(?P<side>[NSEW])(?![\w’'-]|\.[A-Z])(?P<stop>\.(?=\s+[a-z(]|[,;:)]))?)?"
+)
+_SIDES = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _POWER = re.compile(r"(?<![\w.,])10(?P<minus>⁻)?(?P<power>[⁰¹²³⁴-⁹]{1,2})(?![\w⁰-⁹])")
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _NAMES = {"+": "plus", "=": "equals", "×": "times", "−": "minus", "±": "plus or minus"}
@@ -39,6 +46,18 @@ def _sum(found: re.Match[str]) -> str | None:
     return f" {_NAMES[found['sign']]} " if left and right else None
 
 
+def _place(found: re.Match[str]) -> str | None:
+    """ "forty-three degrees fifteen minutes north"; degrees alone are a unit like others."""
+    if not found["minutes"] and not found["side"]:
+        return None
+    said = [
+        f"{cardinal(int(found[unit]))} {unit[:-1] if int(found[unit]) == 1 else unit}"
+        for unit in ("degrees", "minutes", "seconds")
+        if found[unit]
+    ]
+    return " ".join([*said, *([_SIDES[found["side"]]] if found["side"] else [])])
+
+
 def _power(found: re.Match[str]) -> str | None:
     value = int(found["power"].translate(_SUPER))
     if value > _MOST_POWER:
@@ -51,8 +70,9 @@ SIGNS = (
     Rule(_SECTION, _section),
     Rule(_HASH, _hash),
     Rule(_SUM, _sum),
+    Rule(_EQUALS, lambda _: " equals "),
     Rule(_TIMES, lambda found: f" {_NAMES[found['sign']]} "),
     Rule(_ABOUT, lambda _: "plus or minus "),
-    Rule(_CELSIUS, lambda _: " degrees"),
+    Rule(_PLACE, _place),
     Rule(_POWER, _power),
 )
