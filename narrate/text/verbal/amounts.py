@@ -38,7 +38,8 @@ _MEASURE = re.compile(
 # "in." alone is as often the word that ends a sentence.
 _INCHES = re.compile(
     rf"(?:(?<=\dft\. )|(?<=\d ft\. )|(?<=\d ft )|(?<=\d feet )|(?<=\b1 foot ))"
-    rf"(?P<number>\d{{1,2}})(?P<part> ?[{_SIGN}])? ins?(?P<stop>\.(?=\s+[a-z(]|[,;:)]))?(?=\.|(?<=\.))"
+    rf"(?P<number>\d{{1,2}})(?P<part> ?[{_SIGN}])? ins?"
+    r"(?:\.(?=\s+[a-z(]|[,;:)])|(?=\.))"
 )
 _FRACTION = re.compile(
     rf"(?<![\w.,/:$£€¥+-])(?:(?P<whole>\d{{1,3}})[ -]?)?(?:(?P<sign>[{_SIGN}])"
