@@ -79,6 +79,13 @@ _EAST_THOUGHT = re.compile("(?:と|って)[言云叫聞訊尋問考答呼感思�
 _EAST_COMMA = re.compile(r"\s*[、，；]")  # no sentence begins with one
 _KOREAN_SAID = re.compile(r"\s[\uac00-\ud7af ]{1,20}(?:말했다|물었다|대답했다|외쳤다|했다)\.")
 _DAY = re.compile(r"\d{1,2}")
+# "10s. 6d.", "lat. 43°", "cap. IV": what the next words are tells what was short.
+_SHILLINGS = re.compile(r"\d{1,2}s")
+_PENCE = re.compile(r"\s+\d{1,2}[½¼¾]?d\b")
+_COORDINATES = frozenset({"lat", "long", "lon"})
+_DEGREES = re.compile(r"\s+\d{1,3}(?:\.\d+)?°")
+_CHAPTERS = frozenset({"kap", "cap"})
+_NUMERAL = re.compile(r"\s+(?:\d|[VX](?!\w)|[IVXLC]{2,}(?!\w))")
 _ORDINAL_LANGUAGES = frozenset({"de", "da", "no", "nb", "cs", "fi", "hu", "pl", "sk"})
 
 
@@ -156,6 +163,12 @@ def is_abbreviation(word: str) -> bool:
 def _word_may_end(word: str, core: str, after: str, language: str, text: str, end: int) -> bool:
     word = _UNSPACED.split(word)[-1]
     bare = word.casefold()
+    if (
+        (_SHILLINGS.fullmatch(word) and _PENCE.match(text, end))
+        or (bare in _COORDINATES and _DEGREES.match(text, end))
+        or (bare in _CHAPTERS and language != "en" and _NUMERAL.match(text, end))
+    ):
+        return False
     if bare in _ENDING:
         return after.isupper()
     if bare in (

@@ -37,6 +37,7 @@ CASES = [
     "“Morning it is,” said I. | “Come in.” | Dr. Hall told me. | I stayed. | So did Al I. Reed.",
     "See eq. (2) and 5 deg. F. on Elm St. | It is near St. John's. | Go to Hall Rd. | He did.",
     "They saw Ahab. | He had gone to Boston. | St. John was there. | So was Brig. Fox.",
+    "He paid £3 10s. 6d. for it at lat. 43° north. | He took off his cap. | X did not.",
 ]  # fmt: skip
 
 
@@ -131,6 +132,8 @@ def test_a_stop_inside_a_name_ends_nothing(text: str) -> None:
         ("ar", "قال: «اذهب.» | ثم ذهب. | السعر 3.14 اليوم."),
         ("he", "מה שלומך? | טוב. | לא!"),
         ("hi", "वह आया। | क्या? | हाँ!"),
+        ("de", "Siehe Kap. IV in Bd. II dort. | Hr. Hall ging. | Dann kam er."),
+        ("es", "En el cap. IV vino. | Luego se fue."),
         ("de", "Er aß Äpfel, Birnen usw. | Dann ging er. | Äpfel usw. Birnen auch. | Aus."),
         ("fr", "« Bonjour ! » dit-il. | « Ça va ? » | M. Dupont arriva. | Il partit."),
         ("es", "¿Qué? | ¡Vamos! | El Sr. García llegó."),

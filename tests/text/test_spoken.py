@@ -168,6 +168,19 @@ OTHERS = [
     ("ru", "3 мая", "3 мая"),
     ("pt", "R$ 5,20", "R$ 5,20"),
     ("de", "2 + 2 = 4", "zwei + zwei = vier"),
+    ("de", "44 v. Chr. Dann, 5 n. Chr., S. 45 ff., Kap. IV, Bd. 2, Hr. Hall, Äpfel usw. S. Hall",
+     "vierundvierzig vor Christus. Dann, fünf nach Christus, Seite fünfundvierzig ff., Kapitel "
+     "vier, Band zwei, Herr Hall, Äpfel und so weiter. S. Hall"),
+    ("fr", "44 av. J.-C. et p. 45, chap. I, 5 p. 100, François Ier, la IIIe République, St-Jean",
+     "quarante-quatre avant Jésus-Christ et page quarante-cinq, chapitre premier, cinq pour cent, "
+     "François premier, la troisième République, Saint-Jean"),
+    ("es", "44 a. C. y pág. 45, Cap. IV, Dña. Ana, ¿y Ud.? Con Ud. en los EE. UU. Luego",
+     "cuarenta y cuatro antes de Cristo y página cuarenta y cinco, Capítulo cuatro, doña Ana, "
+     "¿y usted? Con usted en los Estados Unidos. Luego"),
+    ("it", "nel 44 a.C. e pag. 45, la Dott.ssa Rossi ecc. Poi", "nel quarantaquattro avanti Cristo "
+     "e pagina quarantacinque, la Dottoressa Rossi eccetera. Poi"),
+    ("pt", "44 a.C. e pág. 45", "quarenta e quatro antes de Cristo e página quarenta e cinco"),
+    ("ru", "хлеб и т. д. Потом", "хлеб и так далее. Потом"),
     ("es", "23 libros, 200 páginas, 3,14, 5 €, 3.ª", "veintitrés libros, 200 páginas, tres coma "
      "uno cuatro, cinco euros, tercera"),
     ("it", "23 libri, 3,14, 1º", "ventitré libri, tre virgola uno quattro, primo"),

@@ -42,6 +42,9 @@ _UNITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )  # fmt: skip
 # Behind each: what must follow, where the short word alone could be something else.
 _NUMBER, _NAME, _ANY = r"(?=\s?\d)", r"(?=\s[^\W\d_a-zß-öø-ÿ])", r"(?!\w)"
+_LAST = r"(?!\w)(?!\.)"  # can end a sentence with its own stop, which is kept there
+_SENTENCE_ENDS = re.compile(r"[”’\"')\]»]*(?:\s+[“‘\"'(«„¿¡—–]*[^\W\d_a-zß-öø-ÿа-яё]|\s*$)")
+_ERA = r"(?<=[\dIVX]\s)"
 _SHORT: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
     {
         "de": (
@@ -50,34 +53,63 @@ _SHORT: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
             (r"bzw\.", "beziehungsweise", _ANY), (r"vgl\.", "vergleiche", _ANY),
             (r"ca\.", "circa", _NUMBER), (r"Nr\.", "Nummer", _NUMBER),
             (r"Dr\.", "Doktor", _NAME), (r"Prof\.", "Professor", _NAME),
+            (r"Hr\.", "Herr", _NAME), (r"Hrn\.", "Herrn", _NAME), (r"Frl\.", "Fräulein", _NAME),
+            (r"S\.", "Seite", _NUMBER), (r"Bd\.", "Band", _NUMBER),
+            (r"Kap\.", "Kapitel", _NUMBER), (r"Abb\.", "Abbildung", _NUMBER),
+            (r"Abs\.", "Absatz", _NUMBER), (r"Art\.", "Artikel", _NUMBER),
+            (r"Vgl\.", "Vergleiche", _ANY), (r"bspw\.", "beispielsweise", _ANY),
+            (r"evtl\.", "eventuell", _ANY), (r"ggf\.", "gegebenenfalls", _ANY),
+            (r"v\. ?Chr\.", "vor Christus", _LAST), (r"n\. ?Chr\.", "nach Christus", _LAST),
+            (r"usw\.", "und so weiter", _LAST), (r"u\. ?s\. ?w\.", "und so weiter", _LAST),
+            (r"Jh\.", "Jahrhundert", _LAST),
         ),
         "fr": (
             (r"M\.", "Monsieur", _NAME), (r"MM\.", "Messieurs", _NAME),
             (r"Mme", "Madame", _NAME), (r"Mlle", "Mademoiselle", _NAME),
             (r"Dr", "Docteur", _NAME), (r"p\. ?ex\.", "par exemple", _ANY),
             (r"c\.-à-d\.", "c'est-à-dire", _ANY), (r"n°", "numéro", _NUMBER),
-            (r"N°", "Numéro", _NUMBER),
+            (r"N°", "Numéro", _NUMBER), (r"Mgr", "Monseigneur", _NAME),
+            (r"(?<=\d )p\. ?100", "pour cent", _ANY), (r"pp\.", "pages", _NUMBER),
+            (r"(?<!\d )p\.", "page", _NUMBER),
+            (r"chap\.", "chapitre", _NUMBER), (r"vol\.", "volume", _NUMBER),
+            (r"St(?=-[A-ZÉ])", "Saint", ""), (r"Ste(?=-[A-ZÉ])", "Sainte", ""),
+            (r"av\. J\.-C\.", "avant Jésus-Christ", _LAST),
+            (r"apr?\. J\.-C\.", "après Jésus-Christ", _LAST), (r"Ier", "premier", _ANY),
         ),
         "es": (
             (r"Sr\.", "señor", _NAME), (r"Sra\.", "señora", _NAME),
             (r"Srta\.", "señorita", _NAME), (r"Dr\.", "doctor", _NAME),
             (r"Dra\.", "doctora", _NAME), (r"p\. ?ej\.", "por ejemplo", _ANY),
-            (r"EE\. ?UU\.", "Estados Unidos", _ANY), (r"n\.º", "número", _NUMBER),
+            (r"EE\. ?UU\.", "Estados Unidos", _LAST), (r"n\.º", "número", _NUMBER),
+            (r"Dña\.", "doña", _NAME), (r"[UV]d\.", "usted", _LAST),
+            (r"[UV]ds\.", "ustedes", _LAST), (r"pág\.", "página", _NUMBER),
+            (r"págs\.", "páginas", _NUMBER), (r"cap\.", "capítulo", _NUMBER),
+            (r"vol\.", "volumen", _NUMBER), (_ERA + r"a\. ?C\.", "antes de Cristo", _LAST),
+            (_ERA + r"d\. ?C\.", "después de Cristo", _LAST),
         ),
         "it": (
             (r"Sig\.", "Signor", _NAME), (r"sig\.", "signor", _NAME),
             (r"Sig\.ra", "Signora", _NAME), (r"sig\.ra", "signora", _NAME),
             (r"Dott\.", "Dottor", _NAME), (r"dott\.", "dottor", _NAME),
             (r"p\. ?es\.", "per esempio", _ANY), (r"n\.", "numero", _NUMBER),
+            (r"Dott\.ssa", "Dottoressa", _NAME), (r"dott\.ssa", "dottoressa", _NAME),
+            (r"pag\.", "pagina", _NUMBER), (r"pagg\.", "pagine", _NUMBER),
+            (r"cap\.", "capitolo", _NUMBER), (r"vol\.", "volume", _NUMBER),
+            (_ERA + r"a\. ?C\.", "avanti Cristo", _LAST),
+            (_ERA + r"d\. ?C\.", "dopo Cristo", _LAST), (r"ecc\.", "eccetera", _LAST),
         ),
         "pt": (
             (r"Sr\.", "Senhor", _NAME), (r"Sra\.", "Senhora", _NAME),
             (r"Dr\.", "Doutor", _NAME), (r"Dra\.", "Doutora", _NAME),
             (r"p\. ?ex\.", "por exemplo", _ANY), (r"n\.º", "número", _NUMBER),
+            (r"pág\.", "página", _NUMBER), (r"cap\.", "capítulo", _NUMBER),
+            (r"vol\.", "volume", _NUMBER), (_ERA + r"a\. ?C\.", "antes de Cristo", _LAST),
+            (_ERA + r"d\. ?C\.", "depois de Cristo", _LAST),
         ),
         "ru": (
             (r"т\. ?е\.", "то есть", _ANY), (r"т\. ?к\.", "так как", _ANY),
-            (r"№", "номер", _NUMBER),
+            (r"№", "номер", _NUMBER), (r"напр\.", "например", _ANY),
+            (r"и т\. ?д\.", "и так далее", _LAST), (r"и т\. ?п\.", "и тому подобное", _LAST),
         ),
     }
 )  # fmt: skip
@@ -89,6 +121,16 @@ _PARTS = {
     "pt": "Capítulo|Parte|Livro|Tomo|Volume|Ato|Cena|Canto",
     "ru": "Глава|Часть|Книга|Том|Действие|Сцена",
 }
+# Written short before a roman numeral: "cap. IV", "Bd. II".
+_SHORT_PARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "de": {"kap.": "Kapitel", "bd.": "Band"},
+        "fr": {"chap.": "chapitre", "vol.": "volume"},
+        "es": {"cap.": "capítulo", "vol.": "volumen"},
+        "it": {"cap.": "capitolo", "vol.": "volume"},
+        "pt": {"cap.": "capítulo", "vol.": "volume"},
+    }
+)
 _FEMININE = frozenset(["partie", "scène"])
 _RULERS = {
     "fr": "Louis|Henri|Charles|François|Philippe|Napoléon|Jean-Paul|Pie|Léon|Benoît|Édouard|George",
@@ -114,22 +156,41 @@ def _unit_rule(language: str) -> Rule:
 
 def _short_rules(language: str) -> tuple[Rule, ...]:
     def rule(pattern: str, words: str, after: str) -> Rule:
-        return Rule(re.compile(rf"(?<![\w.]){pattern}{after}"), lambda _: words)
+        def say(found: re.Match[str]) -> str:
+            ends = after == _LAST and _SENTENCE_ENDS.match(found.string, found.end())
+            return f"{words}." if ends else words
+
+        return Rule(re.compile(rf"(?<![\w.]){pattern}{after}"), say)
 
     return tuple(rule(*entry) for entry in _SHORT[language])
 
 
 def _part_rule(language: str) -> Rule:
+    short = _SHORT_PARTS.get(language, {})
+
     def say(found: re.Match[str]) -> str | None:
-        value = roman(found["number"])
+        value, part = roman(found["number"]), found["part"]
+        if part.casefold() in short:
+            whole = short[part.casefold()]
+            part = whole.capitalize() if part[0].isupper() else whole
         if value == 1 and language == "fr":
-            feminine = found["part"].casefold() in _FEMININE
-            return f"{found['part']} {'première' if feminine else 'premier'}"
+            feminine = part.casefold() in _FEMININE
+            return f"{part} {'première' if feminine else 'premier'}"
         words = cardinal(value, language) if value else None
-        return words and f"{found['part']} {words}"
+        return words and f"{part} {words}"
 
     number = "(?P<number>[IVX]|[IVXLC]{2,})"  # a single C may be a letter
-    return Rule(re.compile(rf"\b(?P<part>(?i:{_PARTS[language]}))\s{number}(?![\w’'-])"), say)
+    parts = "|".join([_PARTS[language], *map(re.escape, short)])
+    return Rule(re.compile(rf"\b(?P<part>(?i:{parts}))\s{number}(?![\w’'-])"), say)
+
+
+_FRENCH_RANK = re.compile(r"(?<![\w-])(?P<number>[IVX]{2,})(?:e|ème)(?![\w’'])")
+
+
+def _french_rank(found: re.Match[str]) -> str | None:
+    """ "IIIe République", "XVIe arrondissement"; centuries have rules of their own."""
+    value = roman(found["number"])
+    return ordinal(value, "fr") if value else None
 
 
 def _ruler_rule(language: str) -> Rule:
@@ -149,10 +210,11 @@ def _ruler_rule(language: str) -> Rule:
 def _rules(language: str) -> tuple[Rule, ...]:
     units = (_unit_rule(language),) if language in _UNITS else ()
     rulers = (_ruler_rule(language),) if language in _RULERS else ()
-    return (*_short_rules(language), *units, _part_rule(language), *rulers)
+    ranks = (Rule(_FRENCH_RANK, _french_rank),) if language == "fr" else ()
+    return (*_short_rules(language), *units, _part_rule(language), *rulers, *ranks)
 
 
-_GATE = re.compile(r"[.°№\dIVX]|M(?:me|lle)|Dr")
+_GATE = re.compile(r"[.°№\dIVX]|M(?:me|lle|gr)|Dr|Ste?-")
 ABROAD: Mapping[str, Group] = MappingProxyType(
     {language: Group(_GATE, _rules(language)) for language in _PARTS}
 )
