@@ -180,6 +180,11 @@ def test_a_title_page_opens_the_first_chapter(document: Reader) -> None:
     assert (read.title, read.author) == ("SALT", "Ann Author")
 
 
+def test_the_name_of_the_author_may_stand_under_by(document: Callable[..., Document]) -> None:
+    title = "        SALT\n\n         VON\n\n      ANN AUTHOR\n\nI.\n\n"
+    assert document(title + "Das Meer war grau.\n\n" * 3).author == "Ann Author"
+
+
 @pytest.mark.parametrize("title", ["CONTENTS\n\n", "Contents\n", ""])
 def test_a_list_of_contents_is_skipped(document: Reader, title: str) -> None:
     names = [f"CHAPTER {n}. The Name" for n in range(1, 6)]

@@ -90,6 +90,10 @@ ENGLISH = {
     "a stop behind a numeral": "Charles I. was king; Henry VIII., who; ch. iv., p. 5 | Charles "
     "the First was king; Henry the Eighth, who; chapter four, page five",
     "equations": "E = mc² and NAME = 1 | E equals mc² and NAME equals one",
+    "ordinals of old": "the 2d of June, AUGUST 3d, 1833; the 1ST and 5TH | the second of June, "
+    "August third, eighteen thirty-three; the first and fifth",
+    "items in roman": "II. The storm; III. the calm; IV., the rest; V. the last | two. The storm; "
+    "three. the calm; four, the rest; five. the last",
     "marks of notes": "word† and end.‡ | word and end.",
 }
 
@@ -127,7 +131,8 @@ UNTOUCHED = [
     "It is 10**6 or snake_case_name.",
     "At 0500 hours the 7th-8th ended.",
     "He saw II, C++, §, a/b, H₂O and x².",
-    "10s. a week and 3d. each",
+    "10s. a week and 3d. each, the 12d of May",
+    "V. Smith; I. The storm. The MIX.",
     "the 7th–9th, Francis X. de Hall",
     "a † b, and x†y",
 ]

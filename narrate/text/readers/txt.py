@@ -40,6 +40,7 @@ _MARKS = re.compile(
 )
 _BREAK = re.compile(r"[\s*\-–—_=~#•·.+⁂❦☙◇◆○●§]+")
 _BY = re.compile(r"(?:by|von|par|por|di|de)\s+(\S.*)", re.IGNORECASE)
+_BY_ALONE = re.compile(r"(?:by|von|par|por|di|de)", re.IGNORECASE)
 _SUBTITLE_CHARS = 60
 
 
@@ -192,9 +193,12 @@ def _in_address(text: str, place: int) -> bool:
 
 
 def _author(entries: Sequence[Entry]) -> str:
-    """The name after "by" on a title page without a header."""
-    for entry in entries[:4]:
-        found = _BY.fullmatch(entry.block.text)
+    """The name after "by" on a title page without a header, in its line or in the next."""
+    for index, entry in enumerate(entries[:4]):
+        text = entry.block.text
+        if _BY_ALONE.fullmatch(text) and index + 1 < len(entries):
+            text = f"{text} {entries[index + 1].block.text}"
+        found = _BY.fullmatch(text)
         if found is not None and len(found[1]) <= _SUBTITLE_CHARS and entry.heading is None:
             return found[1].strip(" .").title() if found[1].isupper() else found[1].strip(" .")
     return ""

@@ -45,7 +45,9 @@ _FRACTION = re.compile(
     rf"(?<![\w.,/:$£€¥+-])(?:(?P<whole>\d{{1,3}})[ -]?)?(?:(?P<sign>[{_SIGN}])"
     r"|(?<![\d/])(?P<top>\d{1,2})[/⁄](?P<bottom>\d{1,3}))(?![\w/%]|\.\d)"
 )
-_ORDINAL = re.compile(r"(?<![\w.,/–-])(\d{1,3}(?:,\d{3})+|\d+)(st|nd|rd|th)(?!\w|[–-]\d)")
+_ORDINAL = re.compile(
+    r"(?<![\w.,/–-])(\d{1,3}(?:,\d{3})+|\d+)(st|nd|rd|th|ST|ND|RD|TH)(?!\w|[–-]\d)"
+)
 _COMPOUND = re.compile(rf"{_BEFORE}({NUMBER})(?=-[a-z]+(?:-[a-z]+)*(?![\w-]))")
 _NUMBERS = re.compile(rf"{_BEFORE}(?P<low>\d+) ?[–—-] ?(?P<high>\d+){_AFTER}")
 _PLAIN = re.compile(rf"{_BEFORE}{_MINUS}(?P<number>{NUMBER}){_AFTER}")
@@ -186,7 +188,7 @@ def _ordinal(found: re.Match[str]) -> str | None:
     ending = {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
     if value % 100 in (11, 12, 13):
         ending = "th"
-    return ordinal(value) if found[2] == ending and len(found[1]) < 10 else None
+    return ordinal(value) if found[2].lower() == ending and len(found[1]) < 10 else None
 
 
 def _compound(found: re.Match[str]) -> str | None:

@@ -11,8 +11,9 @@ from narrate.text.verbal.numerals import cardinal, ordinal, year
 __all__ = ["DATES"]
 
 _SHORT = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
-_MONTH = rf"(?P<month>{'|'.join(MONTH_NAMES)}|(?:{_SHORT})\.?)"
-_DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])(?P<ending>st|nd|rd|th)?"
+_LARGE = "|".join(name.upper() for name in MONTH_NAMES)  # as over letters and on stones
+_MONTH = rf"(?P<month>{'|'.join(MONTH_NAMES)}|{_LARGE}|(?:{_SHORT})\.?)"
+_DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])(?P<ending>st|nd|rd|th|(?<=[23])d\b)?"
 _YEAR = r"(?P<year>1\d{3}|20\d\d)"
 _END = r"(?![\w/]|[.,:]\d|[–-]\d)"
 _DAY_FIRST = re.compile(
@@ -76,13 +77,15 @@ _COUNTING = frozenset(
 
 
 def _month(found: re.Match[str]) -> str:
-    return MONTH_NAMES[MONTHS[found["month"].rstrip(".")] - 1]
+    return MONTH_NAMES[MONTHS[found["month"].rstrip(".").title()] - 1]
 
 
 def _day(found: re.Match[str]) -> str | None:
     value = int(found["day"])
     ending = "th" if value in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
-    return ordinal(value) if found["ending"] in (None, ending) else None
+    written = found["ending"] or ending
+    # "the 3d of June": as it was written once, without the other letter.
+    return ordinal(value) if written in (ending, ending[1:]) and written != "h" else None
 
 
 def _with_year(words: str, found: re.Match[str]) -> str | None:
@@ -105,7 +108,11 @@ def _day_first(found: re.Match[str]) -> str | None:
 def _month_first(found: re.Match[str]) -> str | None:
     """ "May 5": where no year and no comma follows, "May" and "March" may be verbs."""
     day = _day(found)
-    verb = found["month"] in ("May", "March", "Mar") and not found["year"] and not found["ending"]
+    verb = (
+        found["month"].title() in ("May", "March", "Mar")
+        and not found["year"]
+        and not found["ending"]
+    )
     loose = verb and found.string[found.end() :][:1] not in (",", ".", "", ")", ";")
     if day is None or (loose and word_before(found).casefold() not in _COUNTING):
         return None

@@ -63,6 +63,11 @@ _TITLES = frozenset(
     ]
 )
 _NO_PRONOUN_AFTER = frozenset(["of", "who", "is", "has", "and", "reigns", "ruled", "reigned"])
+# "II. The storm; III. the calm": where a sentence or a clause begins, and with its stop.
+_LISTED = re.compile(
+    r"(?:\A|(?<=[;:.!?] )|(?<=[;:]—))(?P<number>[IVX]{2,}|[VX](?=\.,? (?:[Tt]he|[Aa]n?)\b))"
+    r"(?:(?=\. )|\.(?=, ))"
+)
 _PARTICLES = frozenset(["de", "du", "der", "von", "van", "da", "di", "la", "le"])
 _INITIAL = re.compile(r"\. [A-Z]")
 HEADING = re.compile(r"\A(?P<number>[IVXLC]+)(?=\.?$|\.\s|[:—–]|\n)")
@@ -109,4 +114,14 @@ def _surely_first(found: re.Match[str], rest: str) -> bool:
     return titled and plain
 
 
-REGNAL = (Rule(_AFTER_PART, _part), Rule(_SMALL, _part), Rule(_RULER, _ruler))
+def _listed(found: re.Match[str]) -> str | None:
+    value = roman(found["number"])
+    return cardinal(value) if value else None
+
+
+REGNAL = (
+    Rule(_AFTER_PART, _part),
+    Rule(_SMALL, _part),
+    Rule(_RULER, _ruler),
+    Rule(_LISTED, _listed),
+)
