@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from sqlalchemy import Double, Row, cast, delete, select, update
+from sqlalchemy.orm import Session
 
 from narrate.core import Take
 from narrate.files import sync_folder
@@ -242,38 +243,66 @@ class Takes:
         """
         with self.database.session() as session:
             for some in in_batches(dict.fromkeys(keys)):
-                for path in session.scalars(select(TakeRow.path).where(TakeRow.key.in_(some))):
-                    (self.folder / path).unlink(missing_ok=True)
-                session.execute(delete(TakeRow).where(TakeRow.key.in_(some)))
+                self._drop(session, some)
+
+    def _drop(self, session: Session, keys: Iterable[str]) -> None:
+        these = TakeRow.key.in_(list(keys))
+        for path in session.scalars(select(TakeRow.path).where(these)):
+            (self.folder / path).unlink(missing_ok=True)
+        session.execute(delete(TakeRow).where(these))
 
     def unused(self) -> Unused:
-        """Return what no book uses; young files are left out while any book is being spoken."""
+        """Return what no book uses; what is young is left out while any book is being spoken.
+
+        A young file may be on its way to a row, and a young take one of several tries at words.
+        """
         with self.database.reading() as session:
             used = set(session.scalars(select(ChunkRow.take_key).distinct()))
-            columns = select(TakeRow.key, TakeRow.path, TakeRow.size_bytes)
+            columns = select(TakeRow.key, TakeRow.path, TakeRow.size_bytes, TakeRow.created_at)
             rows = {row.key: row for row in session.execute(columns)}
-            busy = bool(session.scalars(select(WorkerRow.id).limit(1)).first())
-        keys = tuple(sorted(rows.keys() - used))
+            oldest = _oldest(session)
+        keys = [key for key in sorted(rows.keys() - used) if rows[key].created_at < oldest]
         known = {self.folder / row.path for row in rows.values()}
-        oldest = time.time() - _ABANDONED_AFTER_S if busy else float("inf")
-        files = tuple(
-            path
+        strays = {
+            path: size
             for path in sorted(self.folder.glob("??/*"))
-            if path not in known and path.stat().st_mtime < oldest
-        )
-        size = sum(rows[key].size_bytes for key in keys)
-        return Unused(keys, files, size + sum(path.stat().st_size for path in files))
+            if path not in known and (size := _size_of(path, oldest)) is not None
+        }
+        size = sum(rows[key].size_bytes for key in keys) + sum(strays.values())
+        return Unused(tuple(keys), tuple(strays), size)
 
     def remove(self, unused: Unused) -> None:
-        """Delete what `unused` listed."""
-        self.drop(unused.keys)
-        with self.database.failures():
-            for path in unused.files:
-                path.unlink(missing_ok=True)
+        """Delete what `unused` listed, as far as nobody has come to use it since."""
+        with self.database.session() as session:
+            for some in in_batches(unused.keys):
+                used = select(ChunkRow.take_key).where(ChunkRow.take_key.in_(some))
+                self._drop(session, set(some) - set(session.scalars(used)))
+            oldest = _oldest(session)
+            for some in in_batches(unused.files):
+                names = [path.relative_to(self.folder).as_posix() for path in some]
+                known = select(TakeRow.path).where(TakeRow.path.in_(names))
+                for path in set(some) - {self.folder / name for name in session.scalars(known)}:
+                    if _size_of(path, oldest) is not None:
+                        path.unlink(missing_ok=True)
 
     def _take(self, row: Mapping[str, Any]) -> Take:
         told = ("sha256", "samples", "rate_hz", "seed", "attempt", "checks", "fault")
         return Take(row["key"], self._path(row), *(row[name] for name in told))
+
+
+def _oldest(session: Session) -> float:
+    """The time before which something unused was made by nobody who is still at work."""
+    busy = session.scalars(select(WorkerRow.id).limit(1)).first()
+    return time.time() - _ABANDONED_AFTER_S if busy else float("inf")
+
+
+def _size_of(path: Path, oldest: float) -> int | None:
+    """The size of a file that is older than that; None for a younger one, or one that has gone."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:  # renamed to its final name, or removed by another `narrate clean`
+        return None
+    return stat.st_size if stat.st_mtime < oldest else None
 
 
 def _fault(row: Row[Any], path: Path, thorough: bool) -> str | None:

@@ -93,6 +93,38 @@ def test_young_stray_files_are_left_alone_while_a_book_is_spoken(store: Store) -
     assert store.takes.unused().files == (stray,)
 
 
+def test_a_take_that_a_book_has_come_to_use_is_not_removed(store: Store) -> None:
+    """Between the look and the removal another process may plan a book."""
+    (take,) = store.takes.add([new_take("aa" * 32)])
+    stray = store.takes.folder / "aa" / "left.flac.part"
+    stray.write_bytes(b"half")
+    found = store.takes.unused()
+    assert (found.keys, found.files) == ((take.take_key,), (stray,))
+    chunk = Chunk(1, 1, "One.", "One.", Span(0, 4), 0.35)
+    plan = Plan("Title", "", "en", ("",), (chunk,), ())
+    with store.leases.hold("b"):
+        store.put_plan(Book("b", Path("/b.txt"), "0", Path("/out/b")), plan, [take.take_key], [0])
+        store.takes.remove(found)
+    assert stray.exists()
+    assert not store.takes.damaged(store.takes.get([take.take_key]), thorough=True)
+    assert store.takes.get([take.take_key])
+
+
+def test_an_earlier_attempt_is_kept_while_a_book_is_spoken(store: Store) -> None:
+    """Of several bad takes the best is kept in the end, so none of them goes before."""
+    (first,) = store.takes.add([new_take("aa" * 32)])
+    with store.leases.hold("b"):
+        assert store.takes.unused().keys == ()
+    assert store.takes.unused().keys == (first.take_key,)
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_no_stray(store: Store) -> None:
+    folder = store.takes.folder / "aa"
+    folder.mkdir(parents=True)
+    (folder / "renamed.flac.part").symlink_to(folder / "gone.flac")
+    assert store.takes.unused().files == ()
+
+
 def test_more_takes_than_one_query_can_name_are_found(store: Store) -> None:
     keys = [f"{n:064x}" for n in range(1200)]
     for start in range(0, 1200, 400):
