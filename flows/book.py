@@ -49,7 +49,5 @@ def narrate_book(**asked: Any) -> dict[str, Any]:
                 if lease:
                     plan(book, job)
                     stitched = [stitch.submit(book, chapter) for chapter in speak(book)]
-                    for chapter_wav in stitched:
-                        chapter_wav.result()
-                    return deliver(book, since)
+                    return deliver(book, [wav.result() for wav in stitched], since)
             job = join(book, job)

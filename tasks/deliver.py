@@ -22,9 +22,13 @@ __all__ = ["deliver"]
     retry_delay_seconds=2,
     retry_condition_fn=worth_retrying,
 )
-def deliver(book_id: str, since: float) -> dict[str, Any]:
-    """Return what the run leaves behind, as plain values; its page tells of it from `since` on."""
+def deliver(book_id: str, wavs: list[str], since: float) -> dict[str, Any]:
+    """Return what the run leaves behind, as plain values; its page tells of it from `since` on.
+
+    `wavs` are the chapters that it stitched.
+    """
     with Store(Settings.from_environment()) as store:
-        delivered = studio.checked(studio.deliver(store, book_id)).as_values()
+        made = studio.deliver(store, book_id).with_all(wavs)
+        delivered = studio.checked(made).as_values()
         summarize(store, book_id, since)
         return delivered

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from narrate.config import Settings
 from narrate.core import Chunk, Cover, Plan, Span
+from narrate.errors import BusyError
 from narrate.store.claims import Claims
 from narrate.store.database import Database
 from narrate.store.leases import Leases
@@ -25,6 +26,7 @@ from narrate.store.schema import (
     CoverRow,
     OutputRow,
     TakeRow,
+    WorkerRow,
 )
 from narrate.store.takes import Takes, in_batches
 
@@ -126,6 +128,28 @@ class Store:
             if rows:
                 session.execute(update(ChunkRow), rows)
             session.get_one(BookRow, book.id).speech_digest = book.speech_digest
+
+    def forget(self, book_id: str, keys: Iterable[str]) -> None:
+        """Drop a book's takes, so that they are spoken anew.
+
+        BusyError while a process is at work on another book that has some of them: it may be about
+        to read what would be removed.
+        """
+        wanted = list(dict.fromkeys(keys))
+        with self.database.session() as session:
+            for some in in_batches(wanted):
+                others = (
+                    select(WorkerRow)
+                    .join(ChunkRow, ChunkRow.book_id == WorkerRow.book_id)
+                    .where(ChunkRow.take_key.in_(some), WorkerRow.book_id != book_id)
+                )
+                if other := session.scalars(others.limit(1)).first():
+                    raise BusyError(
+                        f"process {other.pid} on {other.host} narrates the same words just now",
+                        where=other.book_id,
+                        remedy="wait for it or stop it, then run the same command again",
+                    )
+            self.takes.drop_in(session, wanted)
 
     def rename_take(self, book_id: str, was: Claimed, key: str, attempt: int) -> bool:
         """Give the chunks that wait for a take another one, and end the claim on the first.

@@ -242,8 +242,12 @@ class Takes:
         The files go first: once the rows are gone, another process may store the takes anew.
         """
         with self.database.session() as session:
-            for some in in_batches(dict.fromkeys(keys)):
-                self._drop(session, some)
+            self.drop_in(session, keys)
+
+    def drop_in(self, session: Session, keys: Iterable[str]) -> None:
+        """Do it in a transaction of the caller's."""
+        for some in in_batches(dict.fromkeys(keys)):
+            self._drop(session, some)
 
     def _drop(self, session: Session, keys: Iterable[str]) -> None:
         these = TakeRow.key.in_(list(keys))
@@ -278,10 +282,10 @@ class Takes:
                 used = select(ChunkRow.take_key).where(ChunkRow.take_key.in_(some))
                 self._drop(session, set(some) - set(session.scalars(used)))
             oldest = _oldest(session)
-            for some in in_batches(unused.files):
-                names = [path.relative_to(self.folder).as_posix() for path in some]
+            for paths in in_batches(unused.files):
+                names = [path.relative_to(self.folder).as_posix() for path in paths]
                 known = select(TakeRow.path).where(TakeRow.path.in_(names))
-                for path in set(some) - {self.folder / name for name in session.scalars(known)}:
+                for path in set(paths) - {self.folder / name for name in session.scalars(known)}:
                     if _size_of(path, oldest) is not None:
                         path.unlink(missing_ok=True)
 

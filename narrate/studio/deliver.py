@@ -14,6 +14,7 @@ from narrate.audio.stitch import join_book
 from narrate.audio.whole import write_whole
 from narrate.config import Job
 from narrate.core import canonical_digest
+from narrate.errors import OutputError
 from narrate.store import Book, Output, Store
 from narrate.studio.casting import open_speech
 from narrate.studio.companions import (
@@ -76,6 +77,22 @@ class Delivered:
             "findings": list(self.findings),
             "waiting": list(self.waiting),
         }
+
+    def with_all(self, wavs: Iterable[str | Path]) -> Delivered:
+        """Return itself where these chapters are among its own, as a run has made them.
+
+        OutputError where somebody has moved or removed their files since, or their takes.
+        """
+        lost = sorted({Path(wav) for wav in wavs}.difference(self.chapters))
+        if lost:
+            raise OutputError(
+                f"{len(lost)} of the chapters were moved, removed or changed while the book was "
+                "being made",
+                where=str(lost[0]),
+                remedy="leave its folder alone and run the same command again; what was spoken "
+                "is kept",
+            )
+        return self
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> Delivered:

@@ -157,8 +157,8 @@ def require_book(store: Store, book_id: str) -> Book:
 def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bool = False) -> Book:
     """Make the store hold the plan and the take keys of a book, anew only where they changed.
 
-    `fresh` forgets the takes of the selected chapters, so that they are spoken again. The caller
-    holds the book's lease.
+    `fresh` forgets the takes of the selected chapters, so that they are spoken again; BusyError
+    while another run makes a book of the same words. The caller holds the book's lease.
     """
     keep_memory_flat()
     opened = opened or find_book(store, job)
@@ -194,7 +194,8 @@ def plan_book(store: Store, job: Job, opened: Opened | None = None, *, fresh: bo
     store.put_cover(book.id, "given", cover)
     if fresh:
         chapters = job.selection.of(len(store.chapter_titles(book.id)))
-        store.takes.drop({line.take_key for line in store.outline(book.id, chapters)})
+        store.leases.bury()
+        store.forget(book.id, {line.take_key for line in store.outline(book.id, chapters)})
     return require_book(store, book.id)
 
 

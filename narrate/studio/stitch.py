@@ -46,7 +46,7 @@ def stitch(
         made = master_chapter(parts, path, MASTERS[master], seed=int(inputs[:8], 16), stop=stop)
     except DamagedTakeError as error:
         key = error.path.stem.partition("-")[0]
-        store.takes.drop([key])
+        store.takes.drop(store.takes.damaged([key], thorough=True))  # not what has come anew
         raise StorageError(
             f"take {key[:12]} was damaged and has been dropped",
             where=str(error.path),

@@ -210,6 +210,29 @@ def _takes_on_record(environment: dict[str, str], before: dict[str, int]) -> dic
 
 
 @pytest.mark.slow
+def test_a_chapter_that_is_removed_while_the_book_is_made_is_no_success(
+    narrate: Narrate, environment: dict[str, str], tmp_path: Path
+) -> None:
+    book = write_book(tmp_path / "long.md")
+    running = subprocess.Popen(
+        [*COMMAND, str(book)], env=environment, cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with Store(Settings.from_environment()) as store:
+        while running.poll() is None and len(made := list(store.outputs("long").values())) < 2:
+            time.sleep(0.01)
+    made[0].path.unlink()
+    printed, said = running.communicate(timeout=240)
+    if running.returncode == 0:  # it was noticed early, and the chapter stitched once more
+        assert printed.endswith("long.wav\n")
+    else:
+        assert running.returncode == 4
+        assert made[0].path.name in said and "the same command" in said
+    assert narrate(book).returncode == 0
+    assert narrate("check", "outputs/long").returncode == 0
+
+
+@pytest.mark.slow
 def test_a_second_run_of_the_same_book_says_who_holds_it(
     narrate: Narrate, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -16,7 +16,14 @@ import soundfile
 from narrate import studio
 from narrate.audio.stitch import CHAPTER_RATE_HZ
 from narrate.config import Job, Settings
-from narrate.errors import BackendError, InputError, OutputError, StorageError, UsageError
+from narrate.errors import (
+    BackendError,
+    BusyError,
+    InputError,
+    OutputError,
+    StorageError,
+    UsageError,
+)
 from narrate.store import Store
 from narrate.studio.abreast import Stop, abreast
 from narrate.studio.plan import find_book
@@ -221,6 +228,29 @@ def test_force_speaks_everything_again(store: Store, job: Job, narrated: studio.
     after = {path: path.stat().st_ino for path in store.takes.folder.rglob("*.flac")}
     assert after.keys() == before.keys()
     assert again.wav and again.wav.read_bytes() == whole
+
+
+def test_force_leaves_what_another_run_is_about_to_read(
+    store: Store, job: Job, tmp_path: Path
+) -> None:
+    """The same words in two books are the same takes: a run of each, one of them with force."""
+    other = replace(job, out=str(tmp_path / "other"))
+    book = studio.plan_book(store, other)
+    with store.leases.hold(book.id):
+        spoken = list(studio.speak(store, book.id, lambda _: None))
+        with pytest.raises(BusyError, match=f"process {os.getpid()} .*{book.id}"):
+            studio.plan_book(store, replace(job, force=True), fresh=True)
+        assert [studio.stitch(store, book.id, chapter).number for chapter in spoken] == [1, 2]
+    assert run(store, replace(job, force=True)).wav
+
+
+def test_a_chapter_that_has_gone_since_it_was_stitched_is_missed(store: Store, job: Job) -> None:
+    book = studio.plan_book(store, job)
+    wavs = [studio.stitch(store, book.id, n).path for n in studio.speak(store, book.id, print)]
+    assert studio.deliver(store, book.id).with_all(wavs).wav
+    wavs[0].unlink()
+    with pytest.raises(OutputError, match=f"1 of the chapters .*{wavs[0].name}"):
+        studio.deliver(store, book.id).with_all(wavs)
 
 
 def test_two_documents_of_one_name_get_two_folders(store: Store, job: Job, tmp_path: Path) -> None:
