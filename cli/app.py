@@ -142,16 +142,14 @@ def _write_no_more() -> None:
 
 def _said_by_the_system(error: Exception) -> str:
     """What a failure of the machine means for who sits before it; nothing for any other."""
-    if not isinstance(error, OSError):
-        return ""
-    if is_full(error):
+    if isinstance(error, OSError) and is_full(error):
         if error.filename is None:  # a redirected output
             _write_no_more()
         where = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror}{where}. Make room, then run the same command again to go on"
     try:
         Path.cwd()
-    except FileNotFoundError:
+    except FileNotFoundError:  # whatever the error is: Python 3.13 makes a SystemError of it
         return "the current folder has been removed. Change to another one, and run it again there"
     return ""
 
