@@ -62,9 +62,11 @@ _CHUNK_COST = 500
 _MIN_APART = 10  # of the limit between two clause ends that are looked at: bounds the search
 _NO_START = re.compile(rf"[{re.escape(CLOSERS)}.,;:!?…·、，。；：！？%–—-]")
 _BOTH_WAYS = "\"'»›"
+# A line's end comes first: in verse a comma there is worth more than one inside a line.
 _CLAUSE = re.compile(
-    rf"(?:(?P<clause>[;:]|[—–]|--)|(?P<comma>,))[{re.escape(CLOSERS)}]*(?=\s)"
-    r"|(?P<dash>—|--)(?=[^\W_])|(?P<east_clause>[；：])|(?P<east_comma>[，、])|(?P<line>\n)"
+    rf"(?P<line>[,;:—–-]*[{re.escape(CLOSERS)}]*\n)"
+    rf"|(?:(?P<clause>[;:]|[—–]|--)|(?P<comma>,))[{re.escape(CLOSERS)}]*(?=\s)"
+    r"|(?P<dash>—|--)(?=[^\W_])|(?P<east_clause>[；：])|(?P<east_comma>[，、])"
 )
 _CUTS = {
     "clause": Cut.CLAUSE,

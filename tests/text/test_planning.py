@@ -220,3 +220,19 @@ def test_pieces_are_in_order_within_the_limit_and_leave_out_only_space(text: str
         assert isinstance(piece.cut, Cut)
         cursor = piece.end
     assert not text[cursor:].strip()
+
+
+def test_a_stanza_is_cut_where_a_line_ends() -> None:
+    lines = [
+        "And when the boats came home from the grey water,",
+        "Low in the sea, with nets and with oars, and lay",
+        "Along the mole, where lamps and the dark were one,",
+        "We went to look, and counted, and called their names,",
+        "And some there were, and some, though we called, were not,",
+        "But one came late, alone, and the nets were gone,",
+        "And all its lamps, and nobody said a word,",
+    ]
+    text = "\n".join(lines)
+    made = pieces(text, "en", Limits(300))
+    assert len(made) > 1
+    assert {text[piece.start - 1] for piece in made[1:]} == {"\n"}
