@@ -43,7 +43,7 @@ _ABBREVIATION_WORDS = """
     sen rep pres supt esq mt ft no nos vol vols fig figs p pp ch chap sec art ed eds e.g i.e cf
     viz al vs v ca approx dept univ inc ltd co corp bros jan feb mar apr jun jul aug sept sep oct
     nov dec mon tue wed thu fri sat sun ave blvd rd a.m p.m u.s u.k
-    eq eqs deg
+    eq eqs deg wm geo chas jas thos jno robt benj saml danl bk
     hr fr frl bzw usw z.b d.h u.a evtl ggf inkl nr str tel vgl sog s bd abb hrsg geb gest
     m mm mgr av env etc p.ex c.-à-d sra srta d ud uds vd vds dña pág
     sig sigg dott avv ing geom pag т.е т.к т.д т.п г гг др проф стр рис гл им ул sta sto

@@ -20,7 +20,7 @@ from narrate.text.extraction import Extraction, Run
 from narrate.text.flattening import flattened
 from narrate.text.matter import CODE, FOOTNOTE
 from narrate.text.preformatted import is_code_by_markup, looks_like_code, paragraphs_of
-from narrate.text.roles import NOTE_MARK, aside_of, href_fragment, mark_of
+from narrate.text.roles import NOTE_MARK, aside_of, aside_of_text, href_fragment, mark_of
 
 __all__ = ["UNREAD", "Page", "parsed", "walk"]
 
@@ -274,7 +274,8 @@ class _Walker:
             level = 0
             if "\n" in spoken and kind is not BlockKind.CODE:
                 kind = BlockKind.VERSE
-        aside = top.aside or self.aside or (CODE if kind is BlockKind.CODE else "")
+        aside = top.aside or self.aside or aside_of_text(spoken)
+        aside = aside or (CODE if kind is BlockKind.CODE else "")
         self.extraction.add(kind, runs, level=level, aside=aside)
 
 

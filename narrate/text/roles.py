@@ -13,6 +13,7 @@ __all__ = [
     "HIDDEN",
     "NOTE_MARK",
     "aside_of",
+    "aside_of_text",
     "aside_of_title",
     "href_fragment",
     "mark_of",
@@ -36,11 +37,12 @@ _CLASSES: Mapping[str, str] = MappingProxyType(
         "footnote": "footnote footnotes endnotes rearnotes",
         "navigation": "docnav navheader navfooter navigation",
         "Project Gutenberg licence": "pgheader pg-boilerplate pgfooter",
-        "transcriber's note": "tnote transnote",
+        "transcriber's note": "tnote tnotes transnote transnotes transcribers-note",
     }
 )
 _BY_ROLE = {role: reason for reason, roles in _ROLES.items() for role in roles.split()}
 _BY_CLASS = {name: reason for reason, names in _CLASSES.items() for name in names.split()}
+TRANSCRIBER = "transcriber's note"
 _TITLES = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for reason, pattern in {
@@ -52,8 +54,10 @@ _TITLES = tuple(
         "|奥付|版权",
         "licence": "(?:the full project gutenberg(?:™|-tm)? )?licen[cs]e",
         "footnote": "(?:foot|end)?notes|fußnoten|anmerkungen|注释|注釈",
+        TRANSCRIBER: "(?:original )?transcriber['’]?s?['’]? notes?",
     }.items()
 )
+_TRANSCRIBER = re.compile(r"[\[(]?transcriber['’]?s?['’]? notes?:", re.IGNORECASE)
 _MARK_CLASSES = {
     "pagenum": "page number", "pageno": "page number", "x-ebookmaker-pageno": "page number",
     "page-number": "page number", "pagebreak": "page number", "lnum": "line number",
@@ -107,6 +111,11 @@ def is_hidden(element: html.HtmlElement) -> bool:
     """Whether an element says that it is not to be shown."""
     style = (element.get("style") or "")[:1000]
     return element.get("hidden") is not None or _NOT_SHOWN.search(style) is not None
+
+
+def aside_of_text(text: str) -> str:
+    """Why a paragraph that says so itself is not read unless asked for, empty where it is."""
+    return TRANSCRIBER if _TRANSCRIBER.match(text) else ""
 
 
 def aside_of_title(title: str) -> str:

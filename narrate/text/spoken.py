@@ -24,6 +24,7 @@ _NAMED_ALOUD = re.compile(
 )
 _SIGNS = re.compile(r"[*~=^_|†‡]")
 _COUNTED = frozenset(["en", "de", "fr", "es", "it", "pt", "ru"])
+_SPACED_DOTS = re.compile(r"\.(?:\s\.){2,}")
 _TICK_QUOTE = re.compile(r"`+")
 
 
@@ -51,6 +52,7 @@ def spoken(text: str, reading: Reading, *, heading: bool = False) -> str:
     if "|" in text:
         text = _CELL_END.sub(", ", text.strip("| "))
     text = _DASHES.sub("—", text)
+    text = _SPACED_DOTS.sub("…", text)
     text = _TICK_QUOTE.sub("‘", text)
     if _SIGNS.search(text):
         text = _NAMED_ALOUD.sub(_quiet, text)

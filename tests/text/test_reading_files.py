@@ -131,6 +131,19 @@ def test_prose_with_its_line_ends_is_spoken_and_code_is_not(tmp_path: Path, kind
     assert spoken == ["First.", *expected, "Last."]
 
 
+def test_the_notes_of_who_typed_a_book_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text(
+        "<h1>Sea</h1><h2>One</h2><p>It was grey.</p><p>[Transcriber's Note: the print has 'gray'.]"
+        "</p><p>The transcriber's notes: he had none.</p><h2>Transcriber's Notes</h2><p>Typed.</p>"
+    )
+    made = plan(read(path))
+    assert [chunk.text for chunk in made.chunks] == [
+        "Sea", "One", "It was grey.", "The transcriber's notes: he had none.",
+    ]  # fmt: skip
+    assert {skip.reason for skip in made.skipped} == {"transcriber's note"}
+
+
 def test_the_case_of_an_ending_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "A.TXT"
     path.write_text("Words.")

@@ -37,6 +37,7 @@ CASES = [
     "“Morning it is,” said I. | “Come in.” | Dr. Hall told me. | I stayed. | So did Al I. Reed.",
     "See eq. (2) and 5 deg. F. on Elm St. | It is near St. John's. | Go to Hall Rd. | He did.",
     "They saw Ahab. | He had gone to Boston. | St. John was there. | So was Brig. Fox.",
+    "Sir Wm. Hall and Geo. Reed came. | See Bk. II there. | At 10 a. m. he left.",
     "He paid £3 10s. 6d. for it at lat. 43° north. | He took off his cap. | X did not.",
 ]  # fmt: skip
 

@@ -94,6 +94,11 @@ ENGLISH = {
     "August third, eighteen thirty-three; the first and fifth",
     "items in roman": "II. The storm; III. the calm; IV., the rest; V. the last | two. The storm; "
     "three. the calm; four, the rest; five. the last",
+    "spaced short words": "i. e. late, e. g. at 10 a. m. or 5 P. M. then | that is late, for "
+    "example at ten a.m. or five p.m. then",
+    "given names": "Sir Wm. Hall, Thos. B. Reed, Mme. Lee, Bk. IV., p. 5 | Sir William Hall, "
+    "Thomas B. Reed, Madame Lee, Book four, page five",
+    "spaced dots": "He came . . . and went. . . . No. | He came … and went… No.",
     "marks of notes": "word† and end.‡ | word and end.",
 }
 
@@ -127,6 +132,7 @@ UNTOUCHED = [
     "#tag and $HOME, #741573",
     "See Section 5.21, dh_strip(1), as told before[1] and here.[2]",
     "5.14. Customization",
+    "3.2. git",
     "5m in 90s",
     "It is 10**6 or snake_case_name.",
     "At 0500 hours the 7th-8th ended.",

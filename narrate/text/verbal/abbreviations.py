@@ -14,6 +14,9 @@ _TITLES = {
     "Mr.": "Mister", "Mrs.": "Missus", "Prof.": "Professor", "Rev.": "Reverend",
     "Capt.": "Captain", "Col.": "Colonel", "Gen.": "General", "Lt.": "Lieutenant",
     "Sgt.": "Sergeant", "Maj.": "Major", "Gov.": "Governor", "Sen.": "Senator",
+    "Mme.": "Madame", "Mlle.": "Mademoiselle", "Wm.": "William", "Geo.": "George",
+    "Chas.": "Charles", "Jas.": "James", "Thos.": "Thomas", "Jno.": "John", "Robt.": "Robert",
+    "Benj.": "Benjamin", "Saml.": "Samuel", "Danl.": "Daniel",
     "Hon.": "Honourable", "Mt.": "Mount", "Cmdr.": "Commander", "Supt.": "Superintendent",
 }  # fmt: skip
 _COUNTED = {
@@ -25,6 +28,7 @@ _COUNTED = {
 }  # fmt: skip
 _PHRASES = {
     "e.g.": "for example", "i.e.": "that is", "viz.": "namely", "vs.": "versus", "cf.": "compare",
+    "i. e.": "that is", "e. g.": "for example", "I. e.": "That is", "E. g.": "For example",
     "E.g.": "For example", "I.e.": "That is", "Cf.": "Compare", "approx.": "approximately",
     "dept.": "department", "Dept.": "Department", "Esq.": "Esquire", "incl.": "including",
     "etc.": "et cetera", "Jr.": "Junior", "Sr.": "Senior", "&c.": "et cetera",

@@ -38,7 +38,7 @@ _NAMED_DECADE = re.compile(
     r"(?P<short>[2-9]0)['’]?s(?!\w)"
 )
 _CLOCK = r"(?:[01]?\d|2[0-4]):[0-5]\d"
-_HALF = r"(?: ?(?P<half>[ap])\.?m\b(?P<stop>\.)?)"
+_HALF = r"(?: ?(?P<half>[ap])(?:\. ?)?m\b(?P<stop>\.)?)"
 _TIMES = re.compile(
     rf"(?<![\w.,:/-])(?P<first>{_CLOCK}) ?[–-] ?(?P<last>{_CLOCK}){_HALF}?(?!\d|:\d)"
 )

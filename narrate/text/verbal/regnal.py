@@ -10,10 +10,11 @@ from narrate.text.verbal.numerals import cardinal, ordinal, roman
 __all__ = ["HEADING", "REGNAL"]
 
 _PARTS = (
-    "Chapter|Book|Part|Volume|Vol\\.|Act|Scene|Canto|Stave|Article|Letter|Lecture|Adventure"
+    "Chapter|Book|Bk\\.|Part|Volume|Vol\\.|Act|Scene|Canto|Stave|Article|Letter|Lecture|Adventure"
     "|Psalm|Sonnet|Symphony|No\\.|Ch\\.|Chap\\.|World War"
 )
 _WRITTEN_OUT = {
+    "Bk.": "Book",
     "Vol.": "Volume", "vol.": "volume", "Ch.": "Chapter", "ch.": "chapter", "Chap.": "Chapter",
     "chap.": "chapter", "No.": "Number", "Fig.": "Figure",
 }  # fmt: skip

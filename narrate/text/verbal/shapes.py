@@ -47,7 +47,7 @@ _VERSION = re.compile(
 # Sections are counted by parts: 5.21 is the twenty-first of the fifth.
 _SECTION = re.compile(
     r"\b(?:[Ss]ection|[Cc]hapter|[Tt]able|[Ff]igure|[Ff]ig\.|[Ss]ec\.|§§?) ?\d+(?:\.\d+)+"
-    r"|\A\d+(?:\.\d+)+\.?(?=\s+[A-Z])"
+    r"|\A\d+(?:\.\d+)+(?:\.(?=\s)|(?=\s+[A-Z]))"
 )
 _SLASHED = re.compile(r"(?<![\w/.])\d+(?:/\d+){2,}(?![\w/])")
 _HYPHENED = re.compile(r"(?<![\w.,-])\d+(?:[.,:]\d+)*(?:-\d+(?:[.,:]\d+)*)+(?![\w-])")
