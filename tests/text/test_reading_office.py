@@ -61,12 +61,18 @@ def test_what_is_no_such_document_is_refused(name: str, document: Callable[..., 
 
 def page_texts(pages: list[list[str]]) -> bytes:
     """A PDF of pages of lines, 14 points apart, the first 20 lower than the paper's edge."""
+    return drawn([[(50, 770 - 14 * n, 10, line) for n, line in enumerate(page)] for page in pages])
+
+
+def drawn(pages: list[list[tuple[int, int, int, str]]]) -> bytes:
+    """A PDF of pages of lines: where each begins, its size in points, and its text."""
     objects = ["<</Type/Catalog/Pages 2 0 R>>", ""]
     objects.append("<</Type/Font/Subtype/Type1/BaseFont/Courier>>")
     kids = []
     for lines in pages:
-        shown = "".join(f"({line}) Tj 0 -14 Td " for line in lines)
-        stream = f"BT /F 10 Tf 50 770 Td {shown}ET"
+        stream = "".join(
+            f"BT /F {size} Tf {left} {top} Td ({line}) Tj ET " for left, top, size, line in lines
+        )
         objects.append(f"<</Length {len(stream)}>>stream\n{stream}\nendstream")
         kids.append(f"{len(objects) + 1} 0 R")
         objects.append(
@@ -138,6 +144,58 @@ def test_a_paragraph_of_a_pdf_goes_on_over_a_page_s_end(
     assert "that Mr. Brown who had lost a ship." in texts
     assert "about the old ships. He slept until the evening" in texts
     assert texts.count("//") == 4
+
+
+PROSE = [
+    "the sea lay grey below the mole and the",
+    "keeper looked at it for a while. Then he",
+    "went in, because the kettle was singing.",
+    "His letters lay on the table where he had",
+    "put them. He read none of them that day.",
+]
+
+
+def test_two_columns_are_read_one_after_the_other_and_not_cut_at_each_line(
+    document: Callable[..., Document],
+) -> None:
+    columns = [
+        (left, 770 - 14 * n, 10, line)
+        for left in (40, 320)
+        for n, line in enumerate(
+            ["On Monday", *PROSE * 3, "and it was so until the next year, when"]
+        )
+    ]
+    made = planned(document(drawn([columns, columns]), "a.pdf"))
+    pauses = [chunk.pause_after_s for chunk in made.chunks[:-1]]
+    assert max(pauses) < Pauses().paragraph_s
+    assert made.chunks[0].text.startswith(
+        "On Monday the sea lay grey below the mole and the keeper"
+    )
+
+
+def test_a_large_first_letter_belongs_to_its_word(document: Callable[..., Document]) -> None:
+    body = [(50, 700 - 14 * n, 10, line) for n, line in enumerate(PROSE * 2)]
+    for capital, rest, whole in (("T", "he", "The"), ("A", "boat and", "A boat and")):
+        first = (75, 700, 10, rest + PROSE[0][3:])
+        page = [(50, 690, 30, capital), first, (75, 686, 10, PROSE[1]), *body[2:]]
+        made = planned(document(drawn([page]), "a.pdf"))
+        assert made.chunks[0].text.startswith(f"{whole} sea lay grey")
+
+
+def test_a_title_of_two_lines_is_one(document: Callable[..., Document]) -> None:
+    page = [(50, 740, 18, "Chapter 2. The Little"), (50, 718, 18, "Daughter")]
+    page += [(50, 660 - 14 * n, 10, line) for n, line in enumerate(PROSE * 2)]
+    made = document(drawn([page, *[page[2:]] * 2]), "a.pdf")
+    assert planned(made).chapter_titles == ("Chapter 2. The Little Daughter",)
+
+
+@pytest.mark.parametrize("foot", ["file:///sea.html {n}/4", "Page {n} of 4", "Seite {n} von 4"])
+def test_page_numbers_that_say_how_many_there_are_go(
+    document: Callable[..., Document], foot: str
+) -> None:
+    pages = [[f"It was day {n} of the year.", *PROSE, foot.format(n=n)] for n in range(1, 5)]
+    made = planned(document(page_texts(pages), "a.pdf"))
+    assert "4 " not in " ".join(chunk.text for chunk in made.chunks).replace("day 4 ", "")
 
 
 FRONT = ["THE LIGHTHOUSE", "", "Ann Writer", "", "Copyright 2019 by Ann Writer",
