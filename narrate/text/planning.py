@@ -23,7 +23,7 @@ from narrate.text.traced import skipped_in
 
 __all__ = ["MIN_MAX_CHARS", "PLAN_VERSION", "PlanOptions", "included", "plan"]
 
-PLAN_VERSION = 25
+PLAN_VERSION = 26
 """Raised by hand when the same document would give other chunks than before."""
 
 MIN_MAX_CHARS = 40

@@ -155,6 +155,33 @@ PROSE = [
 ]
 
 
+def test_notes_at_the_foot_of_a_page_are_set_aside(document: Callable[..., Document]) -> None:
+    over = "and nobody1 had been at the door,2 which"
+    # fmt: off
+    pages = [
+        [*((50, 700 - 14 * n, 10, line) for n, line in enumerate([*PROSE, over])),
+         (50, 200, 8, "1 It was an old lamp."), (50, 190, 8, "It had been lit twice."),
+         (50, 180, 8, "2 A boat.")],
+        [(50, 700 - 14 * n, 10, line)
+         for n, line in enumerate(["he shut again. Night came.", *PROSE])],
+    ]
+    # fmt: on
+    made = document(drawn(pages), "a.pdf")
+    plain, whole = planned(made), plan(made, PlanOptions(include=("footnotes",)))
+    text = " ".join(chunk.text for chunk in plain.chunks)
+    assert "nobody had been at the door, which he shut again." in text and "lamp" not in text
+    assert {skip.reason for skip in plain.skipped} == {"footnote"}
+    said = " ".join(chunk.text for chunk in whole.chunks)
+    assert "1 It was an old lamp. It had been lit twice." in said and "2 A boat" in said
+
+
+def test_small_print_without_marks_is_no_note(document: Callable[..., Document]) -> None:
+    page = [(50, 700 - 14 * n, 10, line) for n, line in enumerate(PROSE * 2)]
+    small = [(50, 200, 8, "1 spoon of salt, and"), (50, 190, 8, "2 of oil.")]
+    made = planned(document(drawn([page + small]), "a.pdf"))
+    assert "of oil." in made.chunks[-1].text
+
+
 def test_two_columns_are_read_one_after_the_other_and_not_cut_at_each_line(
     document: Callable[..., Document],
 ) -> None:

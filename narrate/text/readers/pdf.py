@@ -21,7 +21,7 @@ from narrate.text.headings import HeadingKind, heading_of, is_index
 from narrate.text.matter import is_index_entry
 from narrate.text.paragraphs import Words
 from narrate.text.readers import txt
-from narrate.text.readers.pdf_lines import Column, Line, columns_of, with_capitals
+from narrate.text.readers.pdf_lines import Column, Line, columns_of, notes_apart, with_capitals
 
 __all__ = ["read"]
 
@@ -55,11 +55,13 @@ def read(data: bytes, path: Path) -> Document:
             remedy="run it through a text recognition program such as OCRmyPDF first",
         )
     words = Words(" ".join(line.text for line in kept))
-    paragraphs = _paragraphs(with_capitals(kept, words))
+    text, notes = notes_apart(kept)
+    paragraphs = _paragraphs(with_capitals(text, words))
     body = "\n\n".join(_joined(lines, words) for lines in paragraphs)
+    noted = "\n\n".join([body, *(_joined(lines, words) for lines in notes)])
     heads = "\n".join(line.text for page in pages for line in page if id(line) in removed)
-    source = f"{body}\n\n{heads}" if heads else body
-    return txt.read_text(source, path, len(body), facts)
+    source = f"{noted}\n\n{heads}" if heads else noted
+    return txt.read_text(source, path, len(body), facts, noted=len(noted))
 
 
 def _pages(data: bytes, where: str) -> tuple[list[list[Line]], dict[str, str]]:
@@ -96,8 +98,9 @@ def _lines(page: object, index: int) -> list[Line]:
             first = place + len(raw) - len(raw.lstrip())
             last = first + len(bare) - 1
             left, bottom, _, top = textpage.get_charbox(min(first, count - 1), loose=True)
-            _, _, right, foot = textpage.get_charbox(min(last, count - 1), loose=True)
-            lines.append(Line(bare, index, left, right, top, foot, top - bottom))
+            _, base, right, foot = textpage.get_charbox(min(last, count - 1), loose=True)
+            height = max(top - bottom, foot - base)
+            lines.append(Line(bare, index, left, right, top, foot, height))
         place += len(raw) + 1
     textpage.close()
     page.close()  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
-"""A PDF's lines: the columns that they stand in, and large first letters put to their words."""
+"""A PDF's lines: the columns they stand in, large first letters, and the notes below a page."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from statistics import median
 
 from narrate.text.paragraphs import Words
 
-__all__ = ["Column", "Line", "columns_of", "with_capitals"]
+__all__ = ["Column", "Line", "columns_of", "notes_apart", "with_capitals"]
 
 _LEAST_COLUMN = 0.2  # of all lines begin at the left edge of a column
 _LEAST_APART = 0.3  # of the text's width lies between two columns' left edges
@@ -19,6 +20,9 @@ _NEAR = 4.0  # points
 _LARGE = 1.6  # times the usual letter: what begins a chapter
 _ALONE = ("A", "I")
 _MOST_CAPITALS = 8  # of a page
+_SMALL = 0.92  # of the usual height: a note
+_LEAST_ABOVE = 3  # lines of text above the notes of a page
+_NOTE = re.compile(r"(?P<mark>\d{1,3}|[*†‡§]{1,3})[.)]?(?:\s*[^\W\d_]|\s[\"“‘'«„(])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Line:
     right: float
     top: float
     foot: float
-    height: float  # of its first character
+    height: float  # of its first or its last character, whichever is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,46 @@ def columns_of(lines: Sequence[Line]) -> list[Column]:
 def _column(lines: Sequence[Line]) -> Column:
     left = median(line.left for line in lines)
     return Column(left, sorted(line.right for line in lines)[len(lines) * 9 // 10] - left)
+
+
+def notes_apart(lines: Sequence[Line]) -> tuple[list[Line], list[list[Line]]]:
+    """The lines without the notes at the feet of pages, and these, each as its lines.
+
+    A page's last lines are notes where they are smaller than the text above, the first begins with
+    a mark, and the same mark stands behind a word above; there the mark goes, the note has it.
+    """
+    usual = median(line.height for line in lines)
+    body: list[Line] = []
+    notes: list[list[Line]] = []
+    for _, page in groupby(lines, key=lambda line: line.page):
+        above = list(page)
+        start = len(above)
+        while start and above[start - 1].height < _SMALL * usual:
+            start -= 1
+        above, below = above[:start], above[start:]
+        if not below or start < _LEAST_ABOVE or not _without_mark(above, below[0]):
+            body += above + below
+            continue
+        for line in below:
+            if _NOTE.match(line.text) and (line is below[0] or _without_mark(above, line)):
+                notes.append([line])
+            else:
+                notes[-1].append(line)
+        body += above
+    return body, notes
+
+
+def _without_mark(lines: list[Line], note: Line) -> bool:
+    """Take the mark of a note out of the first line that has it behind a word, if one does."""
+    found = _NOTE.match(note.text)
+    if found is None:
+        return False
+    mark = re.compile(rf"(?<=[^\W\d_]|[.,;:!?”’\"')]){re.escape(found['mark'])}(?![\w.,]\w|\w)")
+    for index, line in enumerate(lines):
+        if mark.search(line.text):
+            lines[index] = replace(line, text=mark.sub("", line.text, count=1))
+            return True
+    return False
 
 
 def with_capitals(lines: Sequence[Line], words: Words) -> list[Line]:

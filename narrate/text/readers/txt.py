@@ -13,7 +13,7 @@ from narrate.text.clean import clean
 from narrate.text.decoding import decoded
 from narrate.text.headings import Heading, heading_of
 from narrate.text.language import language_of, named
-from narrate.text.matter import without_matter
+from narrate.text.matter import FOOTNOTE, without_matter
 from narrate.text.outline import Entry, chapters_of, opening_title
 from narrate.text.paragraphs import (
     Group,
@@ -51,9 +51,15 @@ def read(data: bytes, path: Path) -> Document:
 
 
 def read_text(
-    source: str, path: Path, end: int, facts: Mapping[str, str], notes: tuple[str, ...] = ()
+    source: str,
+    path: Path,
+    end: int,
+    facts: Mapping[str, str],
+    notes: tuple[str, ...] = (),
+    *,
+    noted: int = 0,
 ) -> Document:
-    """Read text that was decoded already; what stands behind `end` are running heads.
+    """Read text that was decoded already; behind `end` stand notes up to `noted`, and then heads.
 
     `facts` may hold the title, the author and the subject that a file states.
     """
@@ -68,6 +74,7 @@ def read_text(
         *((group, None, gutenberg.HEADER) for group in groups_of(source, 0, frame.start)),
         *((groups[index], None, reason) for index, reason in aside.items()),
         *((group, None, gutenberg.LICENCE) for group in groups_of(source, frame.end, end)),
+        *((group, None, FOOTNOTE) for group in groups_of(source, end, max(end, noted))),
         *(
             (group, heading, "")
             for group, heading in split_headings(
@@ -87,7 +94,7 @@ def read_text(
         skipped += dropped
         if block is not None:
             every.append(Entry(replace(block, aside=reason) if reason else block, heading))
-    skipped += skipped_in(source, end, len(source), RUNNING_HEAD)
+    skipped += skipped_in(source, max(end, noted), len(source), RUNNING_HEAD)
     entries = [entry for entry in every if not entry.block.aside]
     title = frame.title or facts.get("title") or opening_title(entries) or path.stem
     return Document(
