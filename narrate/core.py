@@ -199,7 +199,8 @@ class Voice:
     """Who speaks. `digest` is the voice's identity; the preview voice has nothing else.
 
     A cloned voice has a recording, its transcript (None: x-vector mode), and the place where what
-    a model is told about it is kept. `speaker_name` is a named speaker of a CustomVoice model,
+    a model is told about it is kept; `reference_sha256` is that of the samples that the digest
+    covers, where they were heard. `speaker_name` is a named speaker of a CustomVoice model,
     `instruct` the description that a VoiceDesign model makes a voice from.
     """
 
@@ -210,6 +211,7 @@ class Voice:
     reference_path: Path | None = None
     speaker_name: str | None = None
     instruct: str | None = None
+    reference_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

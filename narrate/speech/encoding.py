@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from narrate.core import Voice, VoicePrompt
-from narrate.errors import BackendError, VoiceError
+from narrate.errors import BackendError
 from narrate.speech.models import Checkpoint, check_tensors
 from narrate.speech.published import load_published, load_weights
-from narrate.speech.reference import RATE_HZ, read_reference
+from narrate.speech.reference import RATE_HZ, reference_of
 
 __all__ = ["encode_voice"]
 
@@ -30,9 +30,7 @@ def encode_voice(voice: Voice, checkpoint: Checkpoint) -> VoicePrompt:
     The codes come from the recording with half a second of silence behind it, the embedding from
     the recording alone.
     """
-    if voice.reference_path is None:
-        raise VoiceError("this voice has no recording", where=voice.name)
-    reference = read_reference(voice.reference_path)
+    reference = reference_of(voice)
     load_published()
     with torch.inference_mode():
         speaker = _speaker(checkpoint.folder, reference.samples)

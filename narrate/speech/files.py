@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from narrate import files
 from narrate.errors import StorageError
 
-__all__ = ["write_whole"]
+__all__ = ["in_turn", "write_whole"]
+
+
+@contextmanager
+def in_turn(lock: Path) -> Iterator[None]:
+    """Let one process after the other do the block; `StorageError` where there can be no lock."""
+    from filelock import FileLock
+
+    held = FileLock(lock)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held.acquire()
+    except OSError as error:
+        raise StorageError(
+            f"what is known about the voice cannot be kept: {error.strerror}",
+            where=str(lock.parent),
+            remedy="make the folder writable, then run it again",
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def write_whole(path: Path, content: bytes) -> None:

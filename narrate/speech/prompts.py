@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from narrate.core import Voice, VoicePrompt
-from narrate.errors import BackendError, StorageError, VoiceError
-from narrate.speech.files import write_whole
+from narrate.errors import BackendError, VoiceError
+from narrate.speech.files import in_turn, write_whole
 from narrate.speech.models import Checkpoint
 
 __all__ = ["FoundPrompt", "prompt_of"]
@@ -57,18 +57,7 @@ def prompt_of(voice: Voice, checkpoint: Checkpoint) -> FoundPrompt:
 
 def _made_once(voice: Voice, path: Path, checkpoint: Checkpoint) -> FoundPrompt:
     """Compute and keep the prompt, unless another process did while this one waited."""
-    filelock = _library("filelock")
-    lock = filelock.FileLock(path.with_suffix(".lock"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except OSError as error:
-        raise StorageError(
-            f"the voice's prompt cannot be kept: {error.strerror}",
-            where=str(path.parent),
-            remedy="make the folder writable, then run it again",
-        ) from error
-    try:
+    with in_turn(path.with_suffix(".lock")):
         damaged = path.exists()
         if damaged and (kept := _read(path, voice)):
             return FoundPrompt(kept, "from the cache")
@@ -76,8 +65,6 @@ def _made_once(voice: Voice, path: Path, checkpoint: Checkpoint) -> FoundPrompt:
 
         prompt = encode_voice(voice, checkpoint)
         _write(path, voice, prompt)
-    finally:
-        lock.release()
     said = "computed again, because the kept one was damaged" if damaged else "computed and kept"
     return FoundPrompt(prompt, said)
 

@@ -5,6 +5,7 @@ soundfile reads WAV, FLAC, OGG and MP3; everything else goes through pydub, whic
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 import shutil
@@ -19,6 +20,7 @@ import soundfile
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from narrate.core import Voice
 from narrate.errors import VoiceError
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Reference",
     "read_recording",
     "read_reference",
+    "reference_of",
 ]
 
 RATE_HZ = 24_000
@@ -59,6 +62,11 @@ class Reference:
         return len(self.samples) / RATE_HZ
 
     @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the samples: two recordings that decode alike are the same."""
+        return hashlib.sha256(self.samples.tobytes()).hexdigest()
+
+    @property
     def padded(self) -> NDArray[np.float32]:
         """The recording and half a second of silence."""
         return np.concatenate([self.samples, np.zeros(round(SILENCE_S * RATE_HZ), np.float32)])
@@ -80,6 +88,23 @@ def read_recording(path: Path) -> tuple[NDArray[np.float32], int]:
     if not content:
         raise VoiceError("the voice's recording is empty", where=str(path), remedy=_ADVICE)
     return _decoded(path, content)
+
+
+def reference_of(voice: Voice) -> Reference:
+    """Read the recording of a voice; `VoiceError` where it is not the one that was heard before.
+
+    What is made of it is kept under the voice's digest, and must be that voice.
+    """
+    if voice.reference_path is None:
+        raise VoiceError("this voice has no recording", where=voice.name)
+    reference = read_reference(voice.reference_path)
+    if voice.reference_sha256 not in (None, reference.sha256):
+        raise VoiceError(
+            "the recording has changed since this run first looked at it",
+            where=str(voice.reference_path),
+            remedy="run the same command again: it takes the recording as it is now",
+        )
+    return reference
 
 
 def read_reference(path: Path) -> Reference:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from narrate.errors import VoiceError
-from narrate.speech.files import write_whole
+from narrate.speech.files import in_turn, write_whole
 from narrate.speech.reference import read_reference
 
 __all__ = ["KeptVoice", "add_voice", "kept_voice", "kept_voices", "remove_voice"]
@@ -36,21 +36,18 @@ def _folder(home: Path) -> Path:
 
 
 def add_voice(home: Path, name: str, recording: Path, transcript: str | None) -> KeptVoice:
-    """Keep a copy of a recording under a name; `VoiceError` for one that no voice comes from."""
+    """Keep a copy of a recording under a name; `VoiceError` for one that no voice comes from.
+
+    Of two that add or remove at the same time one waits, so that a name never stands for the
+    recording of one and the transcript of the other.
+    """
     if not _NAME.fullmatch(name):
         raise VoiceError(
             f"{name!r} cannot be the name of a voice",
             remedy="use letters, digits, - and _, at most 64 of them",
         )
-    if (_folder(home) / f"{name}.json").exists():
-        raise VoiceError(
-            "a voice of this name is kept already",
-            where=name,
-            remedy=f"choose another name, or remove it first: narrate voice remove {name}",
-        )
     reference = read_reference(recording)
     copy = _folder(home) / f"{name}{recording.suffix.lower() or '.audio'}"
-    write_whole(copy, recording.read_bytes())
     facts = {
         "recording": copy.name,
         "transcript": transcript,
@@ -58,7 +55,16 @@ def add_voice(home: Path, name: str, recording: Path, transcript: str | None) ->
         "came_from": str(recording.absolute()),
     }
     words = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-    write_whole(_folder(home) / f"{name}.json", words.encode())
+    entry = _folder(home) / f"{name}.json"
+    with in_turn(_folder(home) / ".lock"):
+        if entry.exists():
+            raise VoiceError(
+                "a voice of this name is kept already",
+                where=name,
+                remedy=f"choose another name, or remove it first: narrate voice remove {name}",
+            )
+        write_whole(copy, recording.read_bytes())
+        write_whole(entry, words.encode())
     kept = kept_voice(home, name)
     assert kept is not None  # it was written just now
     return kept
@@ -99,5 +105,6 @@ def remove_voice(home: Path, name: str) -> None:
         raise VoiceError(
             "there is no such voice", where=name, remedy="`narrate voice list` shows the voices"
         )
-    for path in _folder(home).glob(f"{name}.*"):
-        path.unlink(missing_ok=True)
+    with in_turn(_folder(home) / ".lock"):
+        for path in _folder(home).glob(f"{name}.*"):
+            path.unlink(missing_ok=True)

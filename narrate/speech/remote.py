@@ -14,7 +14,6 @@ from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import cached_property, partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -26,7 +25,7 @@ from narrate.errors import BackendError, UsageError, VoiceError
 from narrate.speech.answers import Sound, read_sound
 from narrate.speech.backend import SpeechOptions
 from narrate.speech.caps import FRAMES_PER_S, frame_cap
-from narrate.speech.reference import RATE_HZ, read_reference
+from narrate.speech.reference import RATE_HZ, Reference, reference_of
 from narrate.speech.server import ServerOptions, api_root
 from narrate.speech.server_client import Answer, SpeechClient, UnusableAnswer
 
@@ -189,16 +188,16 @@ def _asked(voice: Voice) -> dict[str, object]:
             remedy="add --voice with a recording or qwen:SPEAKER, or --voice-design",
         )
     # NOTE: no `voice` beside a recording: servers take it for the name of a voice they know.
-    fields: dict[str, object] = {"task_type": "Base", "ref_audio": _data_url(voice.reference_path)}
+    fields: dict[str, object] = {"task_type": "Base", "ref_audio": _data_url(reference_of(voice))}
     if voice.reference_text is None:
         return fields | {"x_vector_only_mode": True}
     return fields | {"ref_text": voice.reference_text}
 
 
-def _data_url(recording: Path) -> str:
+def _data_url(recording: Reference) -> str:
     """The recording as the model hears it, half a second of silence included, as a data: URL."""
     file = io.BytesIO()
-    soundfile.write(file, read_reference(recording).padded, RATE_HZ, format="WAV", subtype="PCM_16")
+    soundfile.write(file, recording.padded, RATE_HZ, format="WAV", subtype="PCM_16")
     return f"data:audio/wav;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 

@@ -142,6 +142,7 @@ def _cloned(request: VoiceRequest, home: Path, model_digest: str) -> OpenedVoice
         prompt_path=home / "voices" / f"{identity}.safetensors",
         reference_text=text,
         reference_path=path,
+        reference_sha256=heard.samples_sha256,
     )
     return OpenedVoice(voice, heard.notes if text else (*heard.notes, _X_VECTOR))
 
@@ -212,7 +213,7 @@ def _heard(path: Path, home: Path) -> _Heard:
         return known
     reference = read_reference(path)
     found = _Heard(
-        hashlib.sha256(reference.samples.tobytes()).hexdigest(),
+        reference.sha256,
         reference.duration_s,
         reference.notes,
     )

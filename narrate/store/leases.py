@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from narrate.errors import BusyError, StorageError
+from narrate.errors import BusyError, NarrateError, StorageError
 from narrate.store.database import Database
 from narrate.store.processes import has_ended, machine, start_of
 from narrate.store.records import Worker
@@ -37,9 +37,18 @@ class Lease:
         self.book_id = book_id
         self.worker_id = uuid.uuid4().hex
         self.leads = False
+        self.lost = False  # the lead, to another
         self.stop = threading.Event()
         self.blocks = 0
         self.lock = threading.Lock()
+
+    def taken_over(self) -> BusyError:
+        """Return what to say when another run leads the book now."""
+        return BusyError(
+            "this run stood still for so long that another has taken its place",
+            where=self.book_id,
+            remedy="let that one finish; `narrate status` shows it",
+        )
 
 
 class Leases:
@@ -65,7 +74,10 @@ class Leases:
 
     @contextlib.contextmanager
     def lead(self, book_id: str) -> Iterator[Lease | None]:
-        """Lead the book while the block runs; yields None if another process leads it."""
+        """Lead the book while the block runs; yields None if another process leads it.
+
+        BusyError, too, where the block fails because another process has taken the lead over.
+        """
         with self.join(book_id) as lease:
             if lease.leads:
                 yield lease
@@ -75,6 +87,10 @@ class Leases:
                 lease.leads = self._take_lead(session, lease)
             try:
                 yield lease if lease.leads else None
+            except NarrateError as error:
+                if lease.lost and not isinstance(error, BusyError):
+                    raise lease.taken_over() from error
+                raise
             finally:
                 if lease.leads:
                     self._give_up(lease)
@@ -200,7 +216,8 @@ class Leases:
             ):
                 self.register(session, lease)
                 if lease.leads and not self._take_lead(session, lease):
-                    lease.stop.set()  # another run took over while this one was suspended
+                    lease.lost = True  # another run took over while this one was suspended
+                    lease.stop.set()
 
     def _give_up(self, lease: Lease) -> None:
         with lease.lock:

@@ -15,6 +15,7 @@ from narrate import text
 from narrate.config import Job
 from narrate.core import Chunk, Document, Skipped, Voice
 from narrate.errors import InputError, OutputError
+from narrate.files import write_whole
 from narrate.speech.backend import Backend
 from narrate.store import Book, Store
 from narrate.studio.casting import open_speech
@@ -127,7 +128,7 @@ def _check_folder(book: Book, *, force: bool) -> None:
             )
         if not ours:
             facts = {"source": str(book.source_path), "made_by": "narrate"}
-            manifest.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+            write_whole(manifest, (json.dumps(facts, indent=2) + "\n").encode())
     except OSError as error:
         raise OutputError(
             f"the output folder cannot be written: {error.strerror}",

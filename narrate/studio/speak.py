@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 
 from narrate.config import Job, Settings
 from narrate.core import Take, Utterance, seed_of
-from narrate.errors import BackendError, BusyError
+from narrate.errors import BackendError, VoiceError
 from narrate.store import Claimed, Lease, Line, Store
 from narrate.studio.attempts import Attempts
 from narrate.studio.board import Board
@@ -66,9 +66,15 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             # First of all, so that the others' models are loaded while ours is.
             others = stack.enter_context(crew(Settings.from_environment(), book_id, job.workers))
             verifier = open_verifier(job.verify_asr)
-            notes += prepare_voice(job)
             backend, voice = open_speech(job)
             stack.enter_context(closing(backend))
+            if speech_digest(backend, voice) != book.speech_digest:
+                raise VoiceError(
+                    "the voice or its model has changed since the book was planned",
+                    where=voice.name,
+                    remedy="run the same command again: it takes the voice as it is now",
+                )
+            notes += prepare_voice(job)
             attempts = Attempts(store, book, backend, voice, job.attempts if backend.varies else 1)
             judge = Judge(store, book)
             judge.begin(lines)
@@ -81,7 +87,7 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             while board.waiting:
                 yield from speaker.turn()
                 if speaker.is_stopped:
-                    raise _taken_over(book_id)
+                    raise lease.taken_over()
                 if not judge.decided:  # others may have spoken what it takes to compare
                     judge.begin(store.outline(book_id, chapters))
                 tally.note(others.faults())
@@ -277,14 +283,6 @@ class _Speaker:
     def _again(self, claimed: Claimed) -> None:
         key = self.attempts.again(claimed)
         self.board.rename(claimed.take_key, key, claimed.attempt + 1)
-
-
-def _taken_over(book_id: str) -> BusyError:
-    return BusyError(
-        "this run stood still for so long that another has taken its place",
-        where=book_id,
-        remedy="let that one finish; `narrate status` shows it",
-    )
 
 
 def _drop_damaged(store: Store, book_id: str, lines: Sequence[Line]) -> tuple[str, ...]:

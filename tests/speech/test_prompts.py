@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from narrate.core import Voice
 from narrate.errors import VoiceError
@@ -58,6 +59,19 @@ def test_the_second_time_it_comes_from_the_cache_in_no_time(voice: Voice, base: 
     assert second.prompt.codes is not None
     assert second.prompt.codes.tobytes() == first.prompt.codes.tobytes()
     assert second.prompt.reference_text == SAMPLE_WORDS
+
+
+def test_a_recording_that_changed_since_it_was_heard_is_kept_under_no_voice(
+    spoken_sample: Path, tmp_path: Path, home: Path, base: Checkpoint
+) -> None:
+    samples, rate_hz = soundfile.read(spoken_sample)
+    path = tmp_path / "me.wav"
+    soundfile.write(path, samples, rate_hz)
+    voice = open_voice(VoiceRequest(str(path), SAMPLE_WORDS), home, base).voice
+    soundfile.write(path, samples[::-1], rate_hz)
+    with pytest.raises(VoiceError, match="changed since"):
+        prompt_of(voice, base)
+    assert voice.prompt_path and not voice.prompt_path.exists()
 
 
 def test_a_cached_one_needs_no_recording(voice: Voice, base: Checkpoint) -> None:

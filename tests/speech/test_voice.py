@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,26 @@ def test_a_description_needs_a_model_that_makes_voices(
     assert "cannot speak with a description" in refusal(VoiceRequest(design="calm"), home, base)
     assert "is empty" in refusal(VoiceRequest(design=" "), home, design)
     assert "cannot speak with the recording" in refusal(VoiceRequest(str(recording)), home, design)
+
+
+def test_of_many_that_add_a_name_at_once_one_does_and_its_words_go_with_its_sound(
+    recording: Path, tmp_path: Path, home: Path
+) -> None:
+    samples, rate_hz = soundfile.read(recording)
+    paths = [tmp_path / f"{number}.wav" for number in range(8)]
+    for number, path in enumerate(paths):
+        soundfile.write(path, samples[number:], rate_hz)
+
+    def add(path: Path) -> bool:
+        try:
+            add_voice(home, "crowd", path, path.stem)
+        except VoiceError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(paths)) as pool:
+        assert sum(pool.map(add, paths)) == 1
+    [kept] = [voice for voice in kept_voices(home) if voice.name == "crowd"]
+    assert kept.recording.read_bytes() == (tmp_path / f"{kept.transcript}.wav").read_bytes()
+    remove_voice(home, "crowd")
+    assert not [path for path in kept.recording.parent.iterdir() if "crowd" in path.name]

@@ -9,10 +9,10 @@ import sys
 import time
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from narrate.errors import BusyError
-from narrate.store import processes
+from narrate.errors import BusyError, OutputError
+from narrate.store import leases, processes
 from narrate.store.schema import LeaseRow, WorkerRow
 
 from .conftest import OpenStore
@@ -154,3 +154,35 @@ def test_a_failure_tells_everyone_on_the_book_to_stop(open_store: OpenStore) -> 
             assert not lease.stop.is_set()
             raise ZeroDivisionError
         assert lease.stop.is_set()
+
+
+def test_who_stood_still_and_lost_the_lead_is_told_so_whatever_it_failed_by(
+    environment: dict[str, str], open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "HEARTBEAT_S", 0.05)
+    other = None
+
+    def fail_after_another_took_over(lease: leases.Lease) -> None:
+        nonlocal other
+        with lease.lock:  # no heartbeat, as where a process is suspended
+            with store.database.session() as session:
+                session.execute(update(WorkerRow).values(expires_at=0.0))
+            other = subprocess.Popen(
+                [sys.executable, "-c", HOLD], env=environment, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+            assert other.stdout and other.stdout.readline() == "held\n"
+        assert lease.stop.wait(60)
+        raise OutputError("a file was taken away")
+
+    with open_store() as store:
+        try:
+            with (
+                pytest.raises(BusyError, match="another has taken its place"),
+                store.leases.hold("book") as lease,
+            ):
+                fail_after_another_took_over(lease)
+        finally:
+            if other:
+                other.kill()
+                other.communicate()

@@ -20,6 +20,7 @@ from narrate.errors import (
     BackendError,
     BusyError,
     InputError,
+    NarrateError,
     OutputError,
     StorageError,
     UsageError,
@@ -28,6 +29,7 @@ from narrate.store import Store
 from narrate.studio.abreast import Stop, abreast
 from narrate.studio.plan import find_book
 from narrate.studio.stitch import CHAPTER
+from tests.disk import SmallDisk
 
 from .conftest import STORY, run
 
@@ -272,6 +274,20 @@ def test_a_folder_with_foreign_files_is_not_written_to_unless_forced(
         run(store, job)
     assert (folder / "lighthouse.wav").read_bytes() == b"a recording of my grandmother"
     assert run(store, replace(job, force=True)).wav == folder / "lighthouse.wav"
+
+
+def test_a_folder_that_was_begun_on_a_full_disk_is_still_our_own(
+    store: Store, job: Job, small_disk: SmallDisk
+) -> None:
+    job = replace(job, out=str(small_disk.path))
+    filler = small_disk.path / "filler"
+    with pytest.raises(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    with pytest.raises(NarrateError):
+        studio.plan_book(store, job)
+    filler.unlink()
+    assert studio.plan_book(store, job).folder.exists()
 
 
 def test_a_pipe_is_refused_and_not_waited_for(store: Store, job: Job, tmp_path: Path) -> None:

@@ -55,6 +55,21 @@ def spoil(recording: Path) -> None:
     os.utime(recording, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
+def test_a_voice_that_changes_behind_the_plan_speaks_nothing_under_the_old_one_s_name(
+    store: Store, cloned: Callable[..., Job], recording: Path
+) -> None:
+    job = cloned()
+    book = studio.plan_book(store, job)
+    samples, rate_hz = soundfile.read(recording)
+    soundfile.write(recording, samples[::-1], rate_hz)
+    with pytest.raises(VoiceError, match="has changed since the book was planned"):
+        list(studio.speak(store, book.id, lambda _: None))
+    assert not store.takes.get(key for _, key in store.chunks(book.id))
+    again = studio.plan_book(store, job)
+    assert again.speech_digest != book.speech_digest
+    assert list(studio.speak(store, book.id, lambda _: None))
+
+
 @pytest.mark.parametrize("attention", ["sdpa", pytest.param("eager", marks=pytest.mark.slow)])
 def test_a_book_is_spoken_and_the_second_run_does_not_touch_the_recording(
     store: Store, cloned: Callable[..., Job], recording: Path, attention: str
