@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -152,7 +151,7 @@ def test_a_write_that_ctrl_c_cuts_short_is_undone_and_keeps_nobody_waiting(
 
         def press_ctrl_c(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             if statement.startswith("DELETE"):
-                signal.raise_signal(signal.SIGINT)
+                raise KeyboardInterrupt
 
         event.listen(engine, "after_cursor_execute", press_ctrl_c)
         with pytest.raises(KeyboardInterrupt) as kept, store.database.session() as session:
