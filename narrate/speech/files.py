@@ -18,15 +18,9 @@ def in_turn(lock: Path) -> Iterator[None]:
     from filelock import FileLock
 
     held = FileLock(lock)
-    try:
+    with _told(lock.parent, "make the folder writable, then run it again"):
         lock.parent.mkdir(parents=True, exist_ok=True)
         held.acquire()
-    except OSError as error:
-        raise StorageError(
-            f"what is known about the voice cannot be kept: {error.strerror}",
-            where=str(lock.parent),
-            remedy="make the folder writable, then run it again",
-        ) from error
     try:
         yield
     finally:
@@ -35,11 +29,19 @@ def in_turn(lock: Path) -> Iterator[None]:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file, whoever else writes it at the same time; `StorageError` where it cannot be."""
-    try:
+    remedy = "free space on the disk or make the folder writable, then run it again"
+    with _told(path.parent, remedy):
         files.write_whole(path, content, several_writers=True)
+
+
+@contextmanager
+def _told(folder: Path, remedy: str) -> Iterator[None]:
+    """Say of what the disk refuses that it is about a voice."""
+    try:
+        yield
     except OSError as error:
         raise StorageError(
             f"what is known about the voice cannot be kept: {error.strerror}",
-            where=str(path.parent),
-            remedy="free space on the disk or make the folder writable, then run it again",
+            where=str(folder),
+            remedy=remedy,
         ) from error

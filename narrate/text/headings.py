@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = [
+    "NOTE_TITLE",
     "Heading",
     "HeadingKind",
     "heading_of",
@@ -119,7 +120,8 @@ _CONTENTS = re.compile(
     re.IGNORECASE,
 )
 _INDEX = re.compile(r"(?:general |subject )?index(?: of names)?|(?:sach)?register", re.IGNORECASE)
-_NOTE = re.compile(r"(?:original )?transcriber['’]?s?['’]? notes?", re.IGNORECASE)
+NOTE_TITLE = r"(?:original )?transcriber['’]?s?['’]? notes?"
+_NOTE = re.compile(NOTE_TITLE, re.IGNORECASE)
 _TITLE_CHARS = 80
 _LONG_TITLE_CHARS = 300  # "Chapter I. In which …": only after a number and a stop
 

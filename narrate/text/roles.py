@@ -8,10 +8,13 @@ from types import MappingProxyType
 
 from lxml import html
 
+from narrate.text.headings import NOTE_TITLE
+
 __all__ = [
     "ASIDES",
     "HIDDEN",
     "NOTE_MARK",
+    "TRANSCRIBER",
     "aside_of",
     "aside_of_text",
     "aside_of_title",
@@ -30,6 +33,7 @@ _ROLES: Mapping[str, str] = MappingProxyType(
         ),
     }
 )
+TRANSCRIBER = "transcriber's note"
 _CLASSES: Mapping[str, str] = MappingProxyType(
     {
         "contents": "toc contents tableofcontents",
@@ -37,12 +41,11 @@ _CLASSES: Mapping[str, str] = MappingProxyType(
         "footnote": "footnote footnotes endnotes rearnotes",
         "navigation": "docnav navheader navfooter navigation",
         "Project Gutenberg licence": "pgheader pg-boilerplate pgfooter",
-        "transcriber's note": "tnote tnotes transnote transnotes transcribers-note",
+        TRANSCRIBER: "tnote tnotes transnote transnotes transcribers-note",
     }
 )
 _BY_ROLE = {role: reason for reason, roles in _ROLES.items() for role in roles.split()}
 _BY_CLASS = {name: reason for reason, names in _CLASSES.items() for name in names.split()}
-TRANSCRIBER = "transcriber's note"
 _TITLES = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for reason, pattern in {
@@ -54,7 +57,7 @@ _TITLES = tuple(
         "|奥付|版权",
         "licence": "(?:the full project gutenberg(?:™|-tm)? )?licen[cs]e",
         "footnote": "(?:foot|end)?notes|fußnoten|anmerkungen|注释|注釈",
-        TRANSCRIBER: "(?:original )?transcriber['’]?s?['’]? notes?",
+        TRANSCRIBER: NOTE_TITLE,
     }.items()
 )
 _TRANSCRIBER = re.compile(r"[\[(]?transcriber['’]?s?['’]? notes?:", re.IGNORECASE)

@@ -18,12 +18,12 @@ from narrate.text.headings import (
 )
 from narrate.text.matter import COPYRIGHT, FOOTNOTE, is_copyright, is_imprint, is_index_entry
 from narrate.text.paragraphs import Group
+from narrate.text.roles import TRANSCRIBER
 
 __all__ = ["listed", "note_label", "split_headings", "titles_in"]
 
 CONTENTS = "table of contents"
 INDEX = "index"
-NOTE = "transcriber's note"
 _HEADING_LINES = 4
 _CENTRED = 8  # columns of indent
 _ENTRY_CHARS = 160
@@ -216,7 +216,7 @@ class _Lists:
         if is_contents(title):
             return self._contents_end(start), CONTENTS
         if is_note(title):
-            return self._note_end(start), NOTE
+            return self._note_end(start), TRANSCRIBER
         if is_index(title):
             return self._index_end(start), INDEX
         return self._run_end(start), CONTENTS

@@ -54,8 +54,8 @@ _SHORT: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
             (r"ca\.", "circa", _NUMBER), (r"Nr\.", "Nummer", _NUMBER),
             (r"Dr\.", "Doktor", _NAME), (r"Prof\.", "Professor", _NAME),
             (r"Hr\.", "Herr", _NAME), (r"Hrn\.", "Herrn", _NAME), (r"Frl\.", "Fräulein", _NAME),
-            (r"S\.", "Seite", _NUMBER), (r"Bd\.", "Band", _NUMBER),
-            (r"Kap\.", "Kapitel", _NUMBER), (r"Abb\.", "Abbildung", _NUMBER),
+            (r"S\.", "Seite", _NUMBER),
+            (r"Abb\.", "Abbildung", _NUMBER),
             (r"Abs\.", "Absatz", _NUMBER), (r"Art\.", "Artikel", _NUMBER),
             (r"Vgl\.", "Vergleiche", _ANY), (r"bspw\.", "beispielsweise", _ANY),
             (r"evtl\.", "eventuell", _ANY), (r"ggf\.", "gegebenenfalls", _ANY),
@@ -71,7 +71,6 @@ _SHORT: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
             (r"N°", "Numéro", _NUMBER), (r"Mgr", "Monseigneur", _NAME),
             (r"(?<=\d )p\. ?100", "pour cent", _ANY), (r"pp\.", "pages", _NUMBER),
             (r"(?<!\d )p\.", "page", _NUMBER),
-            (r"chap\.", "chapitre", _NUMBER), (r"vol\.", "volume", _NUMBER),
             (r"St(?=-[A-ZÉ])", "Saint", ""), (r"Ste(?=-[A-ZÉ])", "Sainte", ""),
             (r"av\. J\.-C\.", "avant Jésus-Christ", _LAST),
             (r"apr?\. J\.-C\.", "après Jésus-Christ", _LAST), (r"Ier", "premier", _ANY),
@@ -83,8 +82,8 @@ _SHORT: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
             (r"EE\. ?UU\.", "Estados Unidos", _LAST), (r"n\.º", "número", _NUMBER),
             (r"Dña\.", "doña", _NAME), (r"[UV]d\.", "usted", _LAST),
             (r"[UV]ds\.", "ustedes", _LAST), (r"pág\.", "página", _NUMBER),
-            (r"págs\.", "páginas", _NUMBER), (r"cap\.", "capítulo", _NUMBER),
-            (r"vol\.", "volumen", _NUMBER), (_ERA + r"a\. ?C\.", "antes de Cristo", _LAST),
+            (r"págs\.", "páginas", _NUMBER),
+            (_ERA + r"a\. ?C\.", "antes de Cristo", _LAST),
             (_ERA + r"d\. ?C\.", "después de Cristo", _LAST),
         ),
         "it": (
@@ -94,7 +93,6 @@ _SHORT: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
             (r"p\. ?es\.", "per esempio", _ANY), (r"n\.", "numero", _NUMBER),
             (r"Dott\.ssa", "Dottoressa", _NAME), (r"dott\.ssa", "dottoressa", _NAME),
             (r"pag\.", "pagina", _NUMBER), (r"pagg\.", "pagine", _NUMBER),
-            (r"cap\.", "capitolo", _NUMBER), (r"vol\.", "volume", _NUMBER),
             (_ERA + r"a\. ?C\.", "avanti Cristo", _LAST),
             (_ERA + r"d\. ?C\.", "dopo Cristo", _LAST), (r"ecc\.", "eccetera", _LAST),
         ),
@@ -102,8 +100,8 @@ _SHORT: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
             (r"Sr\.", "Senhor", _NAME), (r"Sra\.", "Senhora", _NAME),
             (r"Dr\.", "Doutor", _NAME), (r"Dra\.", "Doutora", _NAME),
             (r"p\. ?ex\.", "por exemplo", _ANY), (r"n\.º", "número", _NUMBER),
-            (r"pág\.", "página", _NUMBER), (r"cap\.", "capítulo", _NUMBER),
-            (r"vol\.", "volume", _NUMBER), (_ERA + r"a\. ?C\.", "antes de Cristo", _LAST),
+            (r"pág\.", "página", _NUMBER),
+            (_ERA + r"a\. ?C\.", "antes de Cristo", _LAST),
             (_ERA + r"d\. ?C\.", "depois de Cristo", _LAST),
         ),
         "ru": (
@@ -121,10 +119,10 @@ _PARTS = {
     "pt": "Capítulo|Parte|Livro|Tomo|Volume|Ato|Cena|Canto",
     "ru": "Глава|Часть|Книга|Том|Действие|Сцена",
 }
-# Written short before a roman numeral: "cap. IV", "Bd. II".
+# Written short before a number of either kind: "cap. IV", "Bd. 2".
 _SHORT_PARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "de": {"kap.": "Kapitel", "bd.": "Band"},
+        "de": {"Kap.": "Kapitel", "Bd.": "Band"},
         "fr": {"chap.": "chapitre", "vol.": "volume"},
         "es": {"cap.": "capítulo", "vol.": "volumen"},
         "it": {"cap.": "capitolo", "vol.": "volume"},
@@ -162,11 +160,14 @@ def _short_rules(language: str) -> tuple[Rule, ...]:
 
         return Rule(re.compile(rf"(?<![\w.]){pattern}{after}"), say)
 
-    return tuple(rule(*entry) for entry in _SHORT[language])
+    parts = _SHORT_PARTS.get(language, {})
+    before_a_number = ((re.escape(part), words, _NUMBER) for part, words in parts.items())
+    return tuple(rule(*entry) for entry in (*_SHORT[language], *before_a_number))
 
 
 def _part_rule(language: str) -> Rule:
-    short = _SHORT_PARTS.get(language, {})
+    written = _SHORT_PARTS.get(language, {}).items()
+    short = {part.casefold(): whole for part, whole in written}
 
     def say(found: re.Match[str]) -> str | None:
         value, part = roman(found["number"]), found["part"]

@@ -10,7 +10,7 @@ from narrate.text.verbal.numerals import cardinal, decimal, ordinal, year
 from narrate.text.verbal.shapes import LEFTOVERS
 from narrate.text.verbal.units import ATTACHED, UNITS
 
-__all__ = ["AMOUNTS", "NUMBER", "VULGAR", "in_words"]
+__all__ = ["AMOUNTS", "NUMBER", "VULGAR", "in_words", "part_in_words"]
 
 NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?: 000)+|\d+(?:\.\d+)?|\.\d+"
 """1,234.50 or 10 000 or 3.14 or .5"""
@@ -107,14 +107,14 @@ def _amount(found: re.Match[str]) -> tuple[str, bool] | None:
             return None
         words = f"{first} to {high}"
     if found["part"]:
-        part = _part(found["part"].strip())
+        part = part_in_words(found["part"].strip())
         if part is None or "." in found["high"]:
             return None
         words, single = f"{words} and {part}", False
     return (f"minus {words}" if found["minus"] else words), single
 
 
-def _part(written: str) -> str | None:
+def part_in_words(written: str) -> str | None:
     """ "a half", "three quarters": a fraction after a whole number."""
     top, bottom = VULGAR.get(written) or tuple(map(int, written.split("/")))
     if not 0 < top < bottom or bottom not in _TENTHS:
@@ -148,7 +148,7 @@ def _measure(found: re.Match[str]) -> str | None:
 
 def _inches(found: re.Match[str]) -> str | None:
     words = in_words(found["number"])
-    part = _part(found["part"].strip()) if found["part"] else ""
+    part = part_in_words(found["part"].strip()) if found["part"] else ""
     if words is None or part is None:
         return None
     return f"{words}{' and ' if part else ''}{part} {'inch' if words == 'one' else 'inches'}"
@@ -164,7 +164,7 @@ def _fraction(found: re.Match[str]) -> str | None:
             return None
     whole = found["whole"]
     if whole:
-        part, count = _part(f"{top}/{bottom}"), cardinal(int(whole))
+        part, count = part_in_words(f"{top}/{bottom}"), cardinal(int(whole))
         return None if part is None or count is None else f"{count} and {part}"
     if (top, bottom) == (1, 2) and word_after(found) in ("a", "an"):
         return "half"

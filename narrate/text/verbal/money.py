@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from narrate.text.verbal.amounts import NUMBER, in_words
+from narrate.text.verbal.amounts import NUMBER, in_words, part_in_words
 from narrate.text.verbal.claims import Rule, word_after, word_before
 from narrate.text.verbal.nouns import SMALL_WORDS
 from narrate.text.verbal.numerals import cardinal
@@ -21,7 +21,6 @@ _NAMES = {
 }
 _SCALES = {"k": "thousand", "K": "thousand", "m": "million", "M": "million", "bn": "billion",
            "B": "billion", "b": "billion"}  # fmt: skip
-_PARTS = {"": "", "½": " and a half", "¼": " and a quarter", "¾": " and three quarters"}
 _SIGN = r"US\$|[$£€¥₹]"
 _SCALE = r"(?:[ -](?P<scale>hundred|thousand|million|billion|trillion)\b|(?P<short>bn|[kKmMbB])\b)?"
 _BEFORE = r"(?<![\w$£€¥₹.,/])"
@@ -56,7 +55,7 @@ def _sterling(found: re.Match[str]) -> str | None:
     words = " ".join(said)
     if not found["pence"]:
         return words
-    part = _PARTS[found["part"] or ""]
+    part = f" and {part_in_words(found['part'])}" if found["part"] else ""
     if found["pence"] == "0":
         return words if not part else None
     penny = "penny" if found["pence"] == "1" and not part else "pence"

@@ -13,7 +13,7 @@ __all__ = ["SIGNS"]
 _AND = re.compile(r"(?<=\s)&(?=\s)")
 _SECTION = re.compile(r"(?P<sign>§§?)\s*(?=\d|[IVXLC]+\b)")
 _HASH = re.compile(r"(?<![\w#&])(?:#|№ ?)(?P<number>\d{1,4})(?![\w-])")
-_SUM = re.compile(r"(?<=[\w)]) (?P<sign>[+=×−±]) (?=[\w(−-])")
+_SUM = re.compile(r"(?<=[\w)]) (?P<sign>[+×−±]) (?=[\w(−-])")
 _TIMES = re.compile(r"(?<=\d)(?P<sign>[×±])(?=\d)")
 _ABOUT = re.compile(r"(?<!\d)±(?=\d)")
 _EQUALS = re.compile(r"(?<=[\w²³)\]\"”’']) = (?=[\w(\[\"“‘'$£€−-])")
@@ -26,7 +26,7 @@ _PLACE = re.compile(
 _SIDES = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _POWER = re.compile(r"(?<![\w.,])10(?P<minus>⁻)?(?P<power>[⁰¹²³⁴-⁹]{1,2})(?![\w⁰-⁹])")
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
-_NAMES = {"+": "plus", "=": "equals", "×": "times", "−": "minus", "±": "plus or minus"}
+_NAMES = {"+": "plus", "×": "times", "−": "minus", "±": "plus or minus"}
 _MOST_POWER = 30
 
 
