@@ -32,8 +32,8 @@ from narrate.bench.machine import environment as facts_of_this_machine
 from narrate.config import Settings
 from narrate.core import Chunk, Plan, Span
 from narrate.store import Book, Claimed, NewTake, Store
+from narrate.studio.clerk import CLAIM_TAKES
 from narrate.studio.recorder import COMMIT_TAKES
-from narrate.studio.speak import CLAIM_TAKES
 from tests.postgres import Cluster, binaries, cluster
 
 BOOK = "bench"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
+from sqlalchemy.orm import Session
 
 from narrate.store.database import Database
 from narrate.store.leases import Lease, Leases
@@ -17,6 +18,9 @@ from narrate.store.records import Claimed
 from narrate.store.schema import ChunkRow, ClaimRow, TakeRow, WorkerRow
 
 __all__ = ["Claims"]
+
+_LEAST = 4
+_LENGTH = func.length(ChunkRow.spoken)
 
 
 class Claims:
@@ -34,32 +38,34 @@ class Claims:
         after: Claimed | None = None,
         *,
         longest_first: bool = False,
+        parts: int = 1,
     ) -> list[Claimed]:
         """Claim up to `most` takes that are missing: in reading order, or the longest first.
 
-        `after` is the last one of an earlier call: only what comes behind it is looked at. An
-        empty list means that nothing there is both missing and free; what a process that died had
-        claimed is free. Renews the lease.
+        `after` is the last one of an earlier call: only what comes behind it is looked at. With
+        `parts`, no more than that part of what is left, but four. An empty list means that nothing
+        there is both missing and free; what a process that died had claimed is free. Renews the
+        lease.
         """
-        length = func.length(ChunkRow.spoken)
-        order = [-length, ChunkRow.position] if longest_first else [ChunkRow.position]
-        behind = ChunkRow.position > (after.position if after else 0)
-        if longest_first and after:
-            same = length == len(after.spoken)
-            behind = (length < len(after.spoken)) | (same & behind)
+        order = [-_LENGTH, ChunkRow.position] if longest_first else [ChunkRow.position]
+        behind = _behind(after, longest_first)
         self.leases.bury()
         while True:
             with self.database.session() as session:
                 self.leases.register(session, lease)
                 query = (
                     select(ChunkRow.position, ChunkRow.take_key, ChunkRow.attempt, ChunkRow.spoken)
-                    .where(ChunkRow.book_id == lease.book_id, behind)
+                    .where(ChunkRow.book_id == lease.book_id, *behind)
                     .where(ChunkRow.chapter.in_(list(chapters)))
                     .where(~exists().where(TakeRow.key == ChunkRow.take_key))
                     .where(~exists().where(ClaimRow.take_key == ChunkRow.take_key))
                     .order_by(*order)
-                    .limit(most)
                 )
+                if parts > 1:
+                    some = query.limit(parts * most).subquery()
+                    left = session.scalar(select(func.count()).select_from(some)) or 0
+                    most = min(most, max(_LEAST, left // parts))
+                query = query.limit(most)
                 if not self.database.is_sqlite:  # others look further on, instead of waiting
                     query = query.with_for_update(of=ChunkRow, skip_locked=True)
                 free: dict[str, Claimed] = {}
@@ -67,16 +73,20 @@ class Claims:
                     free.setdefault(row.take_key, Claimed(*row))
                 if not free:
                     return []
-                claim = self.database.insert(ClaimRow).returning(ClaimRow.take_key)
-                claim = claim.on_conflict_do_nothing(index_elements=["take_key"])
-                claims = [{"take_key": key, "worker_id": lease.worker_id} for key in sorted(free)]
-                won = set(session.scalars(claim, claims))
-                # Between our look and our claim another may have claimed, spoken and stored it.
-                done = set(session.scalars(select(TakeRow.key).where(TakeRow.key.in_(won))))
-                session.execute(delete(ClaimRow).where(ClaimRow.take_key.in_(done)))
-                claimed = [one for key, one in free.items() if key in won - done]
+                claimed = self._claim(session, lease, free)
             if claimed:
                 return claimed
+
+    def _claim(self, session: Session, lease: Lease, free: dict[str, Claimed]) -> list[Claimed]:
+        """Claim what was seen to be free; returns what still was."""
+        claim = self.database.insert(ClaimRow).returning(ClaimRow.take_key)
+        claim = claim.on_conflict_do_nothing(index_elements=["take_key"])
+        claims = [{"take_key": key, "worker_id": lease.worker_id} for key in sorted(free)]
+        won = set(session.scalars(claim, claims))
+        # Between our look and our claim another may have claimed, spoken and stored it.
+        done = set(session.scalars(select(TakeRow.key).where(TakeRow.key.in_(won))))
+        session.execute(delete(ClaimRow).where(ClaimRow.take_key.in_(done)))
+        return [one for key, one in free.items() if key in won - done]
 
     def end(self, keys: Sequence[str]) -> None:
         """End the claims on takes that are stored, and of which it is decided what they are."""
@@ -100,3 +110,16 @@ class Claims:
                 session.scalar(select(func.count(WorkerRow.id)).where(WorkerRow.book_id == book_id))
                 or 0
             )
+
+
+def _behind(after: Claimed | None, longest_first: bool) -> list[ColumnElement[bool]]:
+    """What comes after one in the order of claims."""
+    if after is None:
+        return []
+    later = ChunkRow.position > after.position
+    if not longest_first:
+        return [later]
+    # NOTE: the first is contained in the second, but only the first lets SQLite begin there in the
+    # index, instead of passing all that is spoken already.
+    place = -len(after.spoken)
+    return [place <= -_LENGTH, or_(place < -_LENGTH, later)]

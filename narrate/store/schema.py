@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text
+from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
@@ -86,6 +87,7 @@ class ChunkRow(Base):
     __table_args__ = (
         Index("ix_chunks_chapter", "book_id", "chapter"),
         Index("ix_chunks_take_key", "take_key"),
+        Index("ix_chunks_longest", "book_id", sql("(-length(spoken))"), "position"),
     )
 
     book_id: Mapped[str] = _book_id()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -9,6 +10,10 @@ from dataclasses import dataclass, replace
 from narrate.store import Line, Store
 
 __all__ = ["Board", "Closed"]
+
+LOOK_EVERY_S = 2.0
+# Of the time, at most: a look at 32,000 chunks takes 0.25 s, in which a card runs dry.
+LOOK_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,8 @@ class Board:
     """The open takes of some chapters; a take is open until it is stored and decided on.
 
     A take that is stored is still open while somebody holds the claim on it, and while it has a
-    fault and its chunks may have another attempt. `abandoned` are bad ones that nobody is at.
+    fault and its chunks may have another attempt. `abandoned` are bad ones that nobody is at. At
+    `due`, by the monotonic clock, another look is worth its time.
     """
 
     def __init__(self, store: Store, book_id: str, chapters: Iterable[int], most: int) -> None:
@@ -32,9 +38,11 @@ class Board:
         self.open: dict[str, list[Line]] = {}
         self.abandoned: list[Line] = []
         self.left: Counter[int] = Counter()
+        self.due = 0.0
 
     def look(self) -> list[Closed]:
         """Ask the store what is open now; returns what was closed since, by others."""
+        began = time.monotonic()
         lines = self.store.outline(self.book_id, sorted(self.waiting))
         known = self.store.takes.known(line.take_key for line in lines)
         undecided = self.store.claims.among(known)
@@ -51,6 +59,8 @@ class Board:
             elif line.position in before:
                 closed.setdefault(key, []).append(line)
         self.left = Counter(line.chapter for owned in self.open.values() for line in owned)
+        ended = time.monotonic()
+        self.due = ended + max(LOOK_EVERY_S, (ended - began) / LOOK_SHARE)
         return [Closed(tuple(owned), known[key].duration_s) for key, owned in closed.items()]
 
     def close(self, key: str) -> None:

@@ -13,31 +13,23 @@ from contextlib import ExitStack, closing
 from narrate.config import Job, Settings
 from narrate.core import Take, Utterance, seed_of
 from narrate.errors import BackendError, VoiceError
-from narrate.store import Claimed, Lease, Line, Store
+from narrate.store import Claimed, Line, Store
 from narrate.studio.attempts import Attempts
 from narrate.studio.board import Board
 from narrate.studio.casting import open_speech, prepare_voice
+from narrate.studio.clerk import Clerk
 from narrate.studio.crew import crew
 from narrate.studio.identity import speech_digest
 from narrate.studio.judge import Judge
 from narrate.studio.memory import keep_memory_flat
 from narrate.studio.plan import require_book
-from narrate.studio.progress import Report, Tally
+from narrate.studio.progress import Report, Speaking, Tally
 from narrate.studio.recorder import Recorder
 from narrate.studio.stitch import finished_chapters
 from narrate.studio.verify import Verifier, open_verifier
 
 __all__ = ["assist", "speak"]
 
-CLAIM_TAKES_ALONE = 1024
-CLAIM_TAKES = 256
-FIRST_CLAIM_TAKES = 16
-# What one who is alone claims should last so long: who comes later has the rest.
-CLAIM_S = 5.0
-LEAST_CLAIM_TAKES = 4
-LOOK_EVERY_S = 2.0
-# Of the time, at most: a look at 12,000 chunks takes 0.15 s, in which a card runs dry.
-LOOK_SHARE = 0.01
 POLL_S = 0.5
 
 
@@ -81,7 +73,9 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             board.most = attempts.most
             board.look()
             tally = Tally(book_id, lines, board.open, notes, report)
-            speaker = _Speaker(store, lease, attempts, judge, board, tally, verifier, job.workers)
+            clerk = Clerk(store, lease, job.workers, backend.longest_first)
+            stack.enter_context(closing(clerk))
+            speaker = _Speaker(store, clerk, attempts, judge, board, tally, verifier)
             speaker.try_abandoned()
             yield from board.finished() if judge.decided else ()
             while board.waiting:
@@ -99,11 +93,12 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
                     lease.stop.wait(POLL_S)
 
 
-def assist(store: Store, book_id: str, report: Report) -> None:
+def assist(store: Store, book_id: str, report: Report | None = None) -> None:
     """Speak beside the process that leads a book, until that has ended or `stop` is set.
 
     Says what is missing in the book as it stands in the store, and yields nothing to anyone: the
-    leader finds the takes there. Returns, too, when the book is to be spoken otherwise.
+    leader finds the takes there. Returns, too, when the book is to be spoken otherwise. Without a
+    report nobody looks, while there is something to say, at what others have done.
     """
     keep_memory_flat()
     with store.leases.join(book_id) as lease:
@@ -113,7 +108,10 @@ def assist(store: Store, book_id: str, report: Report) -> None:
         chapters = job.selection.of(len(store.chapter_titles(book_id)))
         verifier = open_verifier(job.verify_asr)
         backend, voice = open_speech(job)
-        with closing(backend):
+        with (
+            closing(backend),
+            closing(Clerk(store, lease, job.workers, backend.longest_first)) as clerk,
+        ):
             digest, most = speech_digest(backend, voice), job.attempts if backend.varies else 1
             while not lease.stop.is_set() and store.leases.holder(book_id):
                 if require_book(store, book_id).speech_digest != digest:
@@ -122,12 +120,12 @@ def assist(store: Store, book_id: str, report: Report) -> None:
                     board = Board(store, book_id, chapters, most)
                     board.look()
                     lines = store.outline(book_id, chapters)
-                    tally = Tally(book_id, lines, board.open, (), report)
+                    tally = Tally(book_id, lines, board.open, (), report or _nobody)
                     attempts = Attempts(store, book, backend, voice, most)
                     judge = Judge(store, book)
                     judge.begin(lines)
                     speaker = _Speaker(
-                        store, lease, attempts, judge, board, tally, verifier, job.workers
+                        store, clerk, attempts, judge, board, tally, verifier, report is not None
                     )
                 for _ in speaker.turn():
                     pass
@@ -136,29 +134,30 @@ def assist(store: Store, book_id: str, report: Report) -> None:
                     lease.stop.wait(POLL_S)
 
 
+def _nobody(_: Speaking) -> None:
+    """Nobody wants to know how far this process is."""
+
+
 class _Speaker:
     """One process's part in a book: claims, speaks, and decides on what came out."""
 
     def __init__(
         self,
         store: Store,
-        lease: Lease,
+        clerk: Clerk,
         attempts: Attempts,
         judge: Judge,
         board: Board,
         tally: Tally,
         verifier: Verifier | None,
-        expected: int = 1,
+        looks: bool = True,
     ) -> None:
-        self.expected = expected  # so many processes will speak, though some may not be there yet
-        self.store, self.lease, self.attempts, self.judge = store, lease, attempts, judge
+        self.store, self.clerk, self.lease = store, clerk, clerk.lease
+        self.attempts, self.judge = attempts, judge
         self.board, self.tally, self.verifier = board, tally, verifier
+        self.looks = looks  # while it speaks; else only where there is nothing to say
         self.claimed: dict[str, Claimed] = {}
-        self.decided: list[str] = []
         self.said = 0
-        self.company = 1
-        self.ahead, self.claimed_at = FIRST_CLAIM_TAKES, time.monotonic()
-        self.next_look = time.monotonic() + LOOK_EVERY_S
 
     @property
     def is_stopped(self) -> bool:
@@ -168,7 +167,7 @@ class _Speaker:
     def turn(self) -> Iterator[int]:
         """Speak until nothing is both missing and free; yields chapters as they are complete."""
         self.said = 0
-        self.store.claims.release(self.lease)  # a turn that failed may have left some
+        self.clerk.release()  # a turn that failed may have left some
         self.claimed = {}
         some = self._claim()
         if not some:
@@ -181,8 +180,8 @@ class _Speaker:
                 self._decide(take)
                 if self.is_stopped:
                     return
-                late = time.monotonic() > self.next_look
-                if (self.company > 1 and late) or self.judge.decided is not was_decided:
+                late = self.clerk.company > 1 and time.monotonic() > self.board.due
+                if self.looks and (late or self.judge.decided is not was_decided):
                     was_decided = self.judge.decided  # what was stored before may be a bad one
                     self.look()
                 yield from self.board.finished() if self.judge.decided else ()
@@ -195,11 +194,8 @@ class _Speaker:
 
     def look(self) -> None:
         """See what others have done, and say how far the book is."""
-        began = time.monotonic()
-        self._end_claims()
-        self.tally.others(self.board.look(), self.company)
-        ended = time.monotonic()
-        self.next_look = ended + max(LOOK_EVERY_S, (ended - began) / LOOK_SHARE)
+        self.clerk.settle()
+        self.tally.others(self.board.look(), self.clerk.company)
 
     def try_abandoned(self) -> None:
         """Give bad takes another attempt that nobody else will give one."""
@@ -211,48 +207,24 @@ class _Speaker:
         self.board.abandoned = []
 
     def _claim(self, after: Claimed | None = None) -> list[Claimed]:
-        """Claim the next takes: fewer towards the end, so that all processes end together."""
-        self._end_claims()
-        self.company = max(1, self.store.claims.workers(self.lease.book_id))
-        some = self.store.claims.take(
-            self.lease,
-            sorted(self.board.waiting),
-            self._ahead() if self._sharing == 1 else self._share(),
-            after,
-            longest_first=self.attempts.backend.longest_first,
-        )
+        some = self.clerk.claim(sorted(self.board.waiting), after)
         self.claimed.update((one.take_key, one) for one in some)
         return some
-
-    def _share(self) -> int:
-        """How many to claim beside others."""
-        share = len(self.board.open) // (2 * self._sharing)
-        return min(max(LEAST_CLAIM_TAKES, share), CLAIM_TAKES)
-
-    def _ahead(self) -> int:
-        """How many to claim alone, by how long the last ones lasted."""
-        before, self.claimed_at = self.claimed_at, time.monotonic()
-        if self.claimed_at - before < CLAIM_S:
-            self.ahead = min(2 * self.ahead, CLAIM_TAKES_ALONE)
-        else:
-            self.ahead = max(self.ahead // 2, LEAST_CLAIM_TAKES)
-        return self.ahead
-
-    @property
-    def _sharing(self) -> int:
-        return max(self.expected, self.company)
 
     def _utterances(self, some: list[Claimed]) -> Iterator[Utterance]:
         """Claim as they are asked for; no more than a fair share where all start at once."""
         language = self.attempts.book.language
-        fair = -(-len(self.board.open) // self._sharing)
+        fair = -(-len(self.board.open) // self.clerk.sharing)
         while some and not self.is_stopped:
-            for one in some:
+            for number, one in enumerate(some, 1):
                 seed = seed_of(one.take_key)
                 yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
-            if self._sharing > 1 and not self.said and len(self.claimed) >= fair:
+                starts = self.clerk.sharing > 1 and not self.said
+                if number == -(-len(some) // 2) and not starts:
+                    self.clerk.ask(sorted(self.board.waiting), some[-1])
+            if starts and len(self.claimed) >= fair:
                 return
-            some = self._claim(some[-1]) or self._claim()
+            some = self._claim(some[-1]) or self._claim()  # what is tried again is not behind
 
     def _counted(self, stored: Iterable[Take]) -> Iterator[Take]:
         for take in stored:
@@ -270,15 +242,8 @@ class _Speaker:
         if take.fault and claimed.attempt:
             self.attempts.settle(claimed)
         else:  # good, or the only attempt there is
-            self.decided.append(take.take_key)
-            if len(self.decided) >= CLAIM_TAKES:
-                self._end_claims()
+            self.clerk.decided(take.take_key)
         self.board.close(take.take_key)
-
-    def _end_claims(self) -> None:
-        if self.decided:
-            self.store.claims.end(self.decided)
-        self.decided = []
 
     def _again(self, claimed: Claimed) -> None:
         key = self.attempts.again(claimed)

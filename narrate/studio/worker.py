@@ -28,7 +28,7 @@ def main() -> None:
             lease.stop.set()
 
         threading.Thread(target=stop_with_parent, daemon=True).start()
-        assist(store, book_id, lambda _: None)
+        assist(store, book_id)
 
 
 if __name__ == "__main__":
