@@ -3,8 +3,8 @@
     python -m benchmarks.speaking HOME --model FOLDER --chunks 200 --batch 64 --workers 2
 
 Prints JSON: seconds until the plan stands, until this process's model is loaded, until the first
-and the last take are stored and in all, takes, seconds of audio, and seconds of audio a second from
-the load to the last take. The document has as many paragraphs as `--chunks`, of a novel's
+and the last take are stored and in all, takes, seconds of audio, seconds of audio a second from
+the load to the last take, and seconds of audio that were stored in each second since. The document has as many paragraphs as `--chunks`, of a novel's
 lengths; with an endless model every take is as long as its text asks for.
 """
 
@@ -113,6 +113,14 @@ def as_stored(home: Path) -> tuple[float, float]:
     return span[0], span[1]
 
 
+def by_second(home: Path, since: float) -> list[int]:
+    """Seconds of audio stored in each second since a time of day."""
+    query = "select cast(created_at - ? as int), sum(1.0 * samples / rate_hz) from takes group by 1"
+    with closing(sqlite3.connect(home / "narrate.db")) as database:
+        found = dict(database.execute(query, (since,)).fetchall())
+    return [round(found.get(second, 0.0)) for second in range(max(found, default=-1) + 1)]
+
+
 def main() -> None:
     """Plan, speak and store; nothing is stitched."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -150,6 +158,7 @@ def main() -> None:
         "takes": len(takes),
         "audio_s": audio_s,
         "speaking_x_realtime": audio_s / (last - since),
+        "audio_by_second": by_second(home, since),
         "notes": sorted(notes),
     }
     print(json.dumps(said))
