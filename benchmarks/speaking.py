@@ -4,8 +4,9 @@
 
 Prints JSON: seconds until the plan stands, until this process's model is loaded, until the first
 and the last take are stored and in all, takes, seconds of audio, seconds of audio a second from
-the load to the last take, and seconds of audio that were stored in each second since. The document has as many paragraphs as `--chunks`, of a novel's
-lengths; with an endless model every take is as long as its text asks for.
+the load to the last take, and seconds of audio that were stored in each second since. The document
+has as many paragraphs as `--chunks`, of a novel's lengths; with an endless model every take is as
+long as its text asks for.
 """
 
 from __future__ import annotations
