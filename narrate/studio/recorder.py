@@ -23,8 +23,9 @@ WORD_ERROR = "word_error"
 
 COMMIT_TAKES = 32
 COMMIT_S = 0.5
-# A card gives its takes in bursts, faster than they are stored. A take has some half a megabyte.
-QUEUE_TAKES = 256
+# A card gives its takes in bursts, faster than they are encoded: rows that began together, with
+# texts of one length, end together. A take has some half a megabyte.
+QUEUE_TAKES = 1024
 ENCODERS = 4
 
 
@@ -32,8 +33,8 @@ class Recorder:
     """Encodes takes in a few threads and stores them in one more, many in one transaction.
 
     They are stored in the order in which they were spoken. The thread that speaks waits for the
-    disk only when 256 takes do, and what was spoken when it is stopped is still stored: `__exit__`
-    waits for the queue to drain.
+    disk only when 1,024 takes do, and what was spoken when it is stopped is still stored:
+    `__exit__` waits for the queue to drain.
     """
 
     def __init__(
