@@ -17,20 +17,27 @@ def appearing(path: Path, *, several_writers: bool = False) -> Iterator[Path]:
     """Yield the name to write under; an error (`OSError`) leaves nothing behind.
 
     The name is `<name>.part`, so that a run after a crash writes over what was left; with
-    `several_writers` at once it is another one each time.
+    `several_writers` at once it is another one each time. Whoever stood still meanwhile, and finds
+    another process's file under that name, leaves it alone: `OSError`.
     """
     token = f".{uuid.uuid4().hex}" if several_writers else ""
     beside = path.with_name(f"{path.name}{token}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside.unlink(missing_ok=True)  # an encoder that outlived a killed run may still write to it
+    beside.touch(exist_ok=False)
+    own = beside.stat().st_ino
     try:
         yield beside
         with beside.open("rb") as file:
             os.fsync(file.fileno())
+            if os.fstat(file.fileno()).st_ino != own:
+                raise OSError(errno.EBUSY, "another process has begun this file", str(beside))
         beside.replace(path)
         sync_folder(path.parent)
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if beside.stat().st_ino == own:
+                beside.unlink()
 
 
 def write_whole(path: Path, content: bytes, *, several_writers: bool = False) -> None:

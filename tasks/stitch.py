@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import task
 
 from narrate import studio
@@ -23,7 +25,7 @@ def stitch(book_id: str, chapter: int) -> str:
     """Return the path of the chapter's WAV; ends early when the run is being stopped."""
     with Store(Settings.from_environment()) as store:
         lease = store.leases.current(book_id)
-        stop = lease.stop.is_set if lease else None
+        stop = partial(store.leases.is_over, lease) if lease else None
         path = studio.stitch(store, book_id, chapter, stop).path
         studio.encode_chapter(store, book_id, chapter, stop)
         return str(path)

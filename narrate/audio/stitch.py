@@ -114,8 +114,7 @@ class ChapterStream:
         """Blocks of any length; raises `DamagedTakeError`, and `StoppedError` once `stop()`."""
         written = 0
         for part in self._parts:
-            if self._stop is not None and self._stop():
-                raise StoppedError("stopped while stitching", where=str(part.audio_path))
+            _go_on(self._stop, "stitching", part.audio_path)
             take = self._takes.read(part)
             if not self.voice_hz:
                 self.voice_hz = take_hz = take.rate_hz
@@ -134,6 +133,7 @@ class ChapterStream:
             yield resampler.feed(block)
         if self.voice_hz:
             yield resampler.flush()
+            _go_on(self._stop, "stitching", part.audio_path)
 
     def _position(self, take_samples: int, take_hz: int) -> int:
         return (take_samples * self.rate_hz + take_hz // 2) // take_hz
@@ -151,8 +151,7 @@ def measure(
     parts, takes = list(parts), takes or Takes(0)
     energy_s, speech_s, pauses_s = 0.0, 0.0, head_s
     for part in parts:
-        if stop is not None and stop():
-            raise StoppedError("stopped while measuring", where=str(part.audio_path))
+        _go_on(stop, "measuring", part.audio_path)
         take = takes.read(part)
         speech = take.speech
         energy_s += float(np.dot(speech, speech)) / take.rate_hz
@@ -181,8 +180,8 @@ def stitch_chapter(
     """Write one chapter as a 16-bit mono WAV; the same parts and seed give the same bytes.
 
     `gain` is linear and true peaks are held under the ceiling, where there is one; `stop` is asked
-    before each take. Raises `DamagedTakeError` (speak it again), `StoppedError`, `StorageError`,
-    `OutputError`; then nothing under `out` has changed.
+    before each take and at the end. Raises `DamagedTakeError` (speak it again), `StoppedError`,
+    `StorageError`, `OutputError`; then nothing under `out` has changed.
     """
     stream = ChapterStream(
         parts, rate_hz=rate_hz, seed=seed, gain=gain, head_s=head_s, takes=takes, stop=stop
@@ -274,13 +273,19 @@ def read_chapter(
         left = (file.frames if last is None else last) - first
         file.seek(min(first, file.frames))
         while left > 0:
-            if stop is not None and stop():
-                raise StoppedError("stopped while a chapter was read", where=str(path))
+            _go_on(stop, "reading a chapter", path)
             block = file.read(min(left, _JOIN_BLOCK_SAMPLES), dtype="int16")
             if not len(block):
                 raise _unusable(path, "it ends early")
             left -= len(block)
             yield block
+        _go_on(stop, "reading a chapter", path)
+
+
+def _go_on(stop: Callable[[], bool] | None, doing: str, path: Path) -> None:
+    """Raise StoppedError where the work is to end; asked at its end, too, before a file appears."""
+    if stop is not None and stop():
+        raise StoppedError(f"stopped while {doing}", where=str(path))
 
 
 def _open_chapter(path: Path) -> soundfile.SoundFile:

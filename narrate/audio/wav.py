@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrate.errors import NarrateError, OutputError, StorageError
-from narrate.files import sync_folder
+from narrate.files import appearing
 
 __all__ = ["RIFF_LIMIT_BYTES", "WavWriter", "format_chunk", "output_error", "wav_bytes"]
 
@@ -74,6 +74,11 @@ _FAILURES: Mapping[int, tuple[type[NarrateError], str, str]] = {
     errno.EROFS: (OutputError, "the output cannot be written: read-only disk", _OTHER_FOLDER),
     errno.ENOTDIR: (OutputError, "the output's folder is a file", _OTHER_FOLDER),
     errno.EEXIST: (OutputError, "the output's folder is a file", _OTHER_FOLDER),
+    errno.EBUSY: (
+        OutputError,
+        "another process is writing this file",
+        "wait for the other run, then run the same command again",
+    ),
     errno.EISDIR: (OutputError, "a folder stands where the output should be", _OTHER_FOLDER),
 }
 
@@ -99,12 +104,12 @@ class WavWriter:
         self.path, self.rate_hz = path, rate_hz
         self.samples = 0
         self._limit_bytes = limit_bytes
-        self._part = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            self._file = self._part.open("wb", buffering=_BUFFER_BYTES)
+            self._appearing = appearing(path)
+            self._file = self._appearing.__enter__().open("wb", buffering=_BUFFER_BYTES)
         except OSError as error:
             raise output_error(error, path) from error
 
@@ -129,30 +134,28 @@ class WavWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            self._discard()
-            return
-        try:
-            self._finish()
-        except OSError as failure:
-            self._discard()
-            raise output_error(failure, self.path) from failure
+        if kind is None:
+            try:
+                self._finish()
+            except OSError as failure:
+                self._discard(failure)
+                raise output_error(failure, self.path) from failure
+        elif error is not None:
+            self._discard(error)
 
     def _finish(self) -> None:
         self._file.seek(0)
         self._file.write(_header(self.samples, self.rate_hz, self._limit_bytes))
         self._file.flush()
-        os.fsync(self._file.fileno())
         size = os.fstat(self._file.fileno()).st_size
         self._file.close()
         if size != _HEADER_BYTES + self.samples * _BYTES_PER_SAMPLE:
             raise OSError(errno.EIO, f"{size} bytes arrived on the disk")
-        self._part.replace(self.path)
-        sync_folder(self.path.parent)
+        self._appearing.__exit__(None, None, None)
 
-    def _discard(self) -> None:
+    def _discard(self, error: BaseException) -> None:
         # closing flushes what is buffered, and on a full disk that fails once more
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
-            self._part.unlink(missing_ok=True)
+            self._appearing.__exit__(type(error), error, None)

@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -38,6 +39,7 @@ class Lease:
         self.worker_id = uuid.uuid4().hex
         self.leads = False
         self.lost = False  # the lead, to another
+        self.renewed = time.time()
         self.stop = threading.Event()
         self.blocks = 0
         self.lock = threading.Lock()
@@ -206,18 +208,32 @@ class Leases:
         leader = select(LeaseRow.worker_id).where(LeaseRow.book_id == lease.book_id)
         return bool(session.scalar(leader) == lease.worker_id)
 
+    def is_over(self, lease: Lease) -> bool:
+        """Whether the work at a place should end.
+
+        Whoever stood still for so long that it may have expired, as on a machine that slept, asks
+        the store first, and not only with the next heartbeat.
+        """
+        if not lease.stop.is_set() and abs(time.time() - lease.renewed) > LEASE_S:
+            self._renew(lease)
+        return lease.stop.is_set()
+
     def _keep(self, lease: Lease, done: threading.Event) -> None:
         while not done.wait(HEARTBEAT_S):
-            # A heartbeat that fails is no harm: the next one or the expiry decides.
-            with (
-                contextlib.suppress(StorageError),
-                lease.lock,
-                self.database.session() as session,
-            ):
-                self.register(session, lease)
-                if lease.leads and not self._take_lead(session, lease):
-                    lease.lost = True  # another run took over while this one was suspended
-                    lease.stop.set()
+            self._renew(lease)
+
+    def _renew(self, lease: Lease) -> None:
+        # A heartbeat that fails is no harm: the next one or the expiry decides.
+        with (
+            contextlib.suppress(StorageError),
+            lease.lock,
+            self.database.session() as session,
+        ):
+            self.register(session, lease)
+            if lease.leads and not self._take_lead(session, lease):
+                lease.lost = True  # another run took over while this one was suspended
+                lease.stop.set()
+            lease.renewed = time.time()
 
     def _give_up(self, lease: Lease) -> None:
         with lease.lock:

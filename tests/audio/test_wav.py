@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import wave
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -198,3 +199,25 @@ def test_chapters_of_two_rates_are_not_joined(tmp_path):
     with pytest.raises(StorageError, match="22050 Hz, not 44100"):
         join_book([tmp_path / "a.wav", tmp_path / "b.wav"], tmp_path / "book.wav")
     assert not list(tmp_path.glob("book*"))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_stood_still_leaves_alone_what_another_has_begun_meanwhile(tmp_path, fails):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"")
+    with ExitStack() as stack:
+        with (
+            pytest.raises(ZeroDivisionError if fails else OutputError) as told,
+            WavWriter(path, 44_100) as slept,
+        ):
+            slept.write(SAMPLES)
+            another = stack.enter_context(WavWriter(path, 44_100))
+            another.write(SAMPLES[:20])
+            if fails:
+                raise ZeroDivisionError
+        assert fails or "another process" in str(told.value)
+        assert names(tmp_path) == ["a.wav", "a.wav.part"]
+        another.write(SAMPLES[20:100])
+    assert names(tmp_path) == ["a.wav"]
+    with wave.open(str(path)) as file:
+        assert file.readframes(9000) == SAMPLES[:100].tobytes()

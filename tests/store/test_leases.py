@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -186,3 +187,31 @@ def test_who_stood_still_and_lost_the_lead_is_told_so_whatever_it_failed_by(
             if other:
                 other.kill()
                 other.communicate()
+
+
+def test_who_wakes_up_asks_whether_it_still_leads(
+    environment: dict[str, str], open_store: OpenStore
+) -> None:
+    with open_store() as store, contextlib.ExitStack() as stack:
+        lease = stack.enter_context(store.leases.hold("book"))
+        assert not store.leases.is_over(lease)
+        with store.database.session() as session:
+            session.execute(update(WorkerRow).values(expires_at=0.0))
+        other = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-c", HOLD], env=environment, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )
+        )  # fmt: skip
+        assert other.stdout and other.stdout.readline() == "held\n"
+        assert not store.leases.is_over(lease)  # what it last heard is from just now
+        lease.renewed -= leases.LEASE_S + 1  # it slept; no heartbeat has come since
+        assert store.leases.is_over(lease) and lease.lost
+        other.kill()
+
+
+def test_who_wakes_up_and_still_leads_goes_on(open_store: OpenStore) -> None:
+    with open_store() as store, store.leases.hold("book") as lease:
+        lease.renewed -= leases.LEASE_S + 1
+        assert not store.leases.is_over(lease)
+        assert lease.renewed > time.time() - leases.LEASE_S
