@@ -16,6 +16,7 @@ from narrate.store.database import Database
 from narrate.store.leases import Lease, Leases
 from narrate.store.records import Claimed
 from narrate.store.schema import ChunkRow, ClaimRow, TakeRow, WorkerRow
+from narrate.store.takes import in_batches
 
 __all__ = ["Claims"]
 
@@ -91,7 +92,8 @@ class Claims:
     def end(self, keys: Sequence[str]) -> None:
         """End the claims on takes that are stored, and of which it is decided what they are."""
         with self.database.session() as session:
-            session.execute(delete(ClaimRow).where(ClaimRow.take_key.in_(keys)))
+            for some in in_batches(keys):
+                session.execute(delete(ClaimRow).where(ClaimRow.take_key.in_(some)))
 
     def release(self, lease: Lease) -> None:
         """Give back all that a process has claimed: what it did not store is free for others."""

@@ -28,6 +28,7 @@ class Clerk:
         self.store, self.lease = store, lease
         self.expected, self.longest_first = expected, longest_first
         self.company = 1
+        self.waited_s = 0.0  # by the thread that speaks
         self._alone, self._claimed_at = FIRST_CLAIM_TAKES, time.monotonic()
         self._decided: list[str] = []
         self._thread = ThreadPoolExecutor(1, "clerk")
@@ -45,7 +46,10 @@ class Clerk:
     def claim(self, chapters: Sequence[int], after: Claimed | None = None) -> list[Claimed]:
         """Return what was asked for, or claim now; empty when nothing is missing and free."""
         ahead, self._ahead = self._ahead, None
-        return (ahead or self._begin(chapters, after)).result()
+        began = time.monotonic()
+        some = (ahead or self._begin(chapters, after)).result()
+        self.waited_s += time.monotonic() - began
+        return some
 
     def decided(self, key: str) -> None:
         """Have the claim end on a take of which it is decided what it is."""

@@ -44,6 +44,7 @@ class Recorder:
         self.waiting: queue.Queue[Future[NewTake] | None] = queue.Queue(QUEUE_TAKES)
         self.stored: queue.SimpleQueue[list[Take]] = queue.SimpleQueue()
         self.failure: Exception | None = None
+        self.waited_s = 0.0  # by the thread that speaks
         self.encoders = ThreadPoolExecutor(ENCODERS, "encoder")
         self.thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -69,11 +70,14 @@ class Recorder:
             yield from self.stored.get()
 
     def _put(self, one: Future[NewTake] | None) -> None:
+        began = time.monotonic()
         while self.thread.is_alive():
             try:
-                return self.waiting.put(one, timeout=0.1)
+                self.waiting.put(one, timeout=0.1)
+                break
             except queue.Full:
                 continue
+        self.waited_s += time.monotonic() - began
 
     def _finish(self) -> None:
         self._put(None)

@@ -6,6 +6,7 @@ what another has claimed. One of them leads the book and hands over its chapters
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -31,6 +32,8 @@ from narrate.studio.verify import Verifier, open_verifier
 __all__ = ["assist", "speak"]
 
 POLL_S = 0.5
+
+_log = logging.getLogger("narrate.studio")
 
 
 def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
@@ -173,6 +176,7 @@ class _Speaker:
         if not some:
             return
         backend, voice = self.attempts.backend, self.attempts.voice
+        began, claims_s = time.monotonic(), self.clerk.waited_s
         was_decided = self.judge.decided
         with Recorder(self.store, self.verifier, varies=backend.varies) as recorder:
             stored = recorder.record(backend.speak(self._utterances(some), voice))
@@ -185,6 +189,13 @@ class _Speaker:
                     was_decided = self.judge.decided  # what was stored before may be a bad one
                     self.look()
                 yield from self.board.finished() if self.judge.decided else ()
+        _log.info(
+            "%d takes in %.1f s, of which %.2f waiting for encoders and %.2f for claims",
+            self.said,
+            time.monotonic() - began,
+            recorder.waited_s,
+            self.clerk.waited_s - claims_s,
+        )
         if self.claimed:
             raise BackendError(
                 f"the {backend.name} backend left {len(self.claimed)} chunks unspoken",

@@ -117,6 +117,14 @@ def test_what_is_stored_is_not_claimed_again(store: Store) -> None:
         assert store.claims.take(lease, [1, 2], 9) == []
 
 
+def test_more_claims_end_at_once_than_a_statement_can_name(store: Store) -> None:
+    put_book(store, KEYS[:4])
+    with store.leases.join("b") as lease:
+        store.claims.take(lease, [1, 2], 9)
+        store.claims.end([*(f"{n:064x}" for n in range(300_000)), *KEYS[:4]])
+        assert not store.claims.among(KEYS)
+
+
 def test_a_bad_take_stays_claimed_until_it_is_decided_what_becomes_of_it(store: Store) -> None:
     put_book(store, KEYS[:2])
     with store.leases.join("b") as lease:
