@@ -6,6 +6,8 @@ Each count speaks the same book into an empty store, `--rounds` times, in altern
 a short one that compiles the kernels and makes the voice's prompt. The whole time holds the start
 of the processes and of their models, as it does for a user. Speaking begins when the first worker's
 model is loaded and ends with the last take, the end of the book with its empty rows included.
+
+With `--apart` each is a run of its own, of a book of its own with so many chunks, all in one store.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import shutil
 import statistics
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +32,15 @@ def run(args: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
     model = args.model or make_checkpoint(folder / "model", args.size, ends=False)
     counts = [int(one) for one in args.workers.split(",")]
     runs: dict[int, list[dict[str, Any]]] = {count: [] for count in counts}
-    few = argparse.Namespace(**{**vars(args), "chunks": min(_WARM_CHUNKS, args.chunks)})
-    spoken(folder / "warm", model, few, counts[0])
+    few = {"chunks": min(_WARM_CHUNKS, args.chunks), "apart": False}
+    spoken(folder / "warm", model, argparse.Namespace(**{**vars(args), **few}), counts[0])
     voices = folder / "warm" / "voices"
     for number in range(args.rounds):
         for count in counts if number % 2 == 0 else counts[::-1]:
             home = folder / f"home-{number}-{count}"
             shutil.copytree(voices, home / "voices")
+            for recording in voices.parent.glob("*.wav"):
+                shutil.copy(recording, home)
             runs[count].append(spoken(home, model, args, count))
             print(count, json.dumps(runs[count][-1]), flush=True)
             keep(args, {"rows": rows_of(runs)})
@@ -43,25 +48,40 @@ def run(args: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
 
 
 def spoken(home: Path, model: Path, args: argparse.Namespace, count: int) -> dict[str, Any]:
-    """Speak the book once; what the process says of it, its notes of workers that failed too."""
-    with start(home, model, args, count) as child:
-        said, _ = child.communicate(timeout=args.limit)
-    if child.returncode:
-        raise SystemExit(f"{count} workers ended with {child.returncode}")
-    held: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return held
+    """Speak one book, or one each; what the processes say of it, notes of failed workers too."""
+    numbers = range(count) if args.apart else [None]
+    workers = 1 if args.apart else count
+    children = []
+    with ExitStack() as stack:
+        for number in numbers:
+            children.append(stack.enter_context(start(home, model, args, workers, number)))
+            stack.callback(children[-1].kill)  # of no effect on one that has ended
+        said = [child.communicate(timeout=args.limit)[0] for child in children]
+    if failed := [child.returncode for child in children if child.returncode]:
+        raise SystemExit(f"of {count} workers one ended with {failed[0]}")
+    held: list[dict[str, Any]] = [json.loads(words.splitlines()[-1]) for words in said]
+    audio_s = sum(one["audio_s"] for one in held)
+    began, ended = min(one["span"][0] for one in held), max(one["span"][1] for one in held)
+    return {
+        "wall_s": max(one["wall_s"] for one in held),
+        "takes": sum(one["takes"] for one in held),
+        "audio_s": audio_s,
+        "speaking_x_realtime": audio_s / (ended - began),
+        "notes": sorted({note for one in held for note in one["notes"]}),
+        "processes": held,
+    }
 
 
 def rows_of(runs: dict[int, list[dict[str, Any]]]) -> list[dict[str, object]]:
     """What the runs so far say, a row for each number of workers that has some."""
     rows: list[dict[str, object]] = []
     first, *_ = runs
-    alone = statistics.median(one["wall_s"] for one in runs[first])
+    alone = _speed(runs[first])
     speaking_alone = _speaking(runs[first])
     for count, held in runs.items():
         if not held:
             continue
-        wall_s, speaking = statistics.median(one["wall_s"] for one in held), _speaking(held)
+        speed, speaking = _speed(held), _speaking(held)
         rows.append(
             {
                 "workers": count,
@@ -69,13 +89,17 @@ def rows_of(runs: dict[int, list[dict[str, Any]]]) -> list[dict[str, object]]:
                 "notes": sorted({note for one in held for note in one["notes"]}),
                 "takes": held[0]["takes"],
                 "audio_s": held[0]["audio_s"],
-                "x_realtime": round(held[0]["audio_s"] / wall_s, 1),
-                "share_of_linear": round(alone / wall_s * first / count, 3),
+                "x_realtime": round(speed, 1),
+                "share_of_linear": round(speed / alone * first / count, 3),
                 "speaking_x_realtime": round(speaking, 1),
                 "speaking_share_of_linear": round(speaking / speaking_alone * first / count, 3),
             }
         )
     return rows
+
+
+def _speed(runs: list[dict[str, Any]]) -> float:
+    return statistics.median(float(one["audio_s"] / one["wall_s"]) for one in runs)
 
 
 def _speaking(runs: list[dict[str, Any]]) -> float:
@@ -91,6 +115,7 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--pace", type=float, default=0.75, help="frames a character")
+    parser.add_argument("--apart", action="store_true", help="a book for each")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds for one run")
     args = parser.parse_args()

@@ -31,21 +31,23 @@ from narrate.config import Job, Settings
 from narrate.speech.models import open_checkpoint
 from narrate.store import Store
 
-NAME = "book.txt"
-
 
 def start(
-    home: Path, model: Path, args: argparse.Namespace, workers: int = 1
+    home: Path, model: Path, args: argparse.Namespace, workers: int = 1, book: int | None = None
 ) -> subprocess.Popen[str]:
-    """Start such a process; its standard output is a pipe."""
+    """Start such a process, for one of several books with a card of its own; returns its pipe."""
     words = ["--model", str(model), "--chunks", str(args.chunks), "--batch", str(args.batch)]
     words += ["--pace", str(args.pace)]
+    card = {}
+    if book is not None:
+        words += ["--book", str(book)]
+        card = {"CUDA_VISIBLE_DEVICES": str(book)}
     command = [sys.executable, "-m", "benchmarks.speaking", str(home), *words]
     return subprocess.Popen(
         [*command, "--backend", args.backend, "--workers", str(workers)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "NARRATE_HOME": str(home)},
+        env={**os.environ, **card, "NARRATE_HOME": str(home)},
     )
 
 
@@ -69,15 +71,15 @@ def job_of(home: Path, args: argparse.Namespace) -> Job:
     """The job; the recording, its transcript and the document lie in the home."""
     home.mkdir(parents=True, exist_ok=True)
     voice = bench_voice(home, open_checkpoint(args.model))
-    document = home / NAME
+    document = home / f"book-{args.book}.txt"
     if not document.exists():
         said = [one.spoken for number in range(-(-args.chunks // 63)) for one in chapter()]
         document.write_text(
-            "\n\n".join(f"{n}. {text}" for n, text in enumerate(said[: args.chunks]))
+            "\n\n".join(f"{args.book}.{n}: {text}" for n, text in enumerate(said[: args.chunks]))
         )
     return Job(
         str(document),
-        out=str(home / "out"),
+        out=str(home / f"out-{args.book}"),
         voice=str(voice.reference_path),
         voice_text=voice.reference_text,
         backend=args.backend,
@@ -91,34 +93,45 @@ def job_of(home: Path, args: argparse.Namespace) -> Job:
 
 
 class Loaded(logging.Handler):
-    """Keeps the time of day at which a backend said that its model is loaded."""
+    """Keeps the time of day at which a backend said that its model is loaded, and what is said."""
 
     at: float | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the first."""
+        """Keep it."""
+        self.words.append(record.getMessage())
         if self.at is None and "loaded" in record.msg:
             self.at = record.created
 
     def watch(self) -> None:
-        """Listen to what backends log."""
-        log = logging.getLogger("narrate.speech")
-        log.setLevel(logging.INFO)
-        log.addHandler(self)
+        """Listen to what backends log, and to what speaking says that it waited for."""
+        for name in ("narrate.speech", "narrate.studio"):
+            log = logging.getLogger(name)
+            log.setLevel(logging.INFO)
+            log.addHandler(self)
 
 
-def as_stored(home: Path) -> tuple[float, float]:
-    """The times of day at which the first and the last take were stored."""
+_OF_BOOK = "from takes where key in (select take_key from chunks where book_id = ?)"
+
+
+def as_stored(home: Path, book_id: str) -> tuple[float, float]:
+    """The times of day at which the first and the last take of a book were stored."""
+    query = f"select min(created_at), max(created_at) {_OF_BOOK}"
     with closing(sqlite3.connect(home / "narrate.db")) as database:
-        span = database.execute("select min(created_at), max(created_at) from takes").fetchone()
+        span = database.execute(query, (book_id,)).fetchone()
     return span[0], span[1]
 
 
-def by_second(home: Path, since: float) -> list[int]:
-    """Seconds of audio stored in each second since a time of day."""
-    query = "select cast(created_at - ? as int), sum(1.0 * samples / rate_hz) from takes group by 1"
+def by_second(home: Path, book_id: str, since: float) -> list[int]:
+    """Seconds of a book's audio stored in each second since a time of day."""
+    sums = "select cast(created_at - ? as int), sum(1.0 * samples / rate_hz)"
     with closing(sqlite3.connect(home / "narrate.db")) as database:
-        found = dict(database.execute(query, (since,)).fetchall())
+        query = f"{sums} {_OF_BOOK} group by 1"
+        found = dict(database.execute(query, (since, book_id)).fetchall())
     return [round(found.get(second, 0.0)) for second in range(max(found, default=-1) + 1)]
 
 
@@ -132,6 +145,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--pace", type=float, default=0.75, help="frames a character")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--book", type=int, default=0, help="which of several that differ")
     args = parser.parse_args()
     home = args.home.absolute()
     os.environ["NARRATE_HOME"] = str(home)
@@ -148,7 +162,7 @@ def main() -> None:
         wall_s = time.perf_counter() - began
         takes = store.takes.get(key for _, key in store.chunks(book.id))
     audio_s = sum(take.duration_s for take in takes.values())
-    first, last = as_stored(home)
+    first, last = as_stored(home, book.id)
     since = began_at + planned_s if loaded.at is None else loaded.at
     said = {
         "planned_s": planned_s,
@@ -159,7 +173,9 @@ def main() -> None:
         "takes": len(takes),
         "audio_s": audio_s,
         "speaking_x_realtime": audio_s / (last - since),
-        "audio_by_second": by_second(home, since),
+        "span": (since, last),
+        "audio_by_second": by_second(home, book.id, since),
+        "said": loaded.words,
         "notes": sorted(notes),
     }
     print(json.dumps(said))
