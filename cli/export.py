@@ -14,7 +14,9 @@ __all__ = ["export"]
 
 
 def export(
-    book: Annotated[str, typer.Argument(metavar="BOOK", help="A book's name, as in status.")],
+    book: Annotated[
+        str, typer.Argument(metavar="BOOK", help="A book's name, its document or its folder.")
+    ],
     formats: Annotated[
         str | None,
         typer.Option("--format", metavar="NAMES", help="Formats to add: mp3,m4b and the like."),
@@ -54,7 +56,7 @@ def export(
         "description": description,
     }
     with Store(Settings.from_environment()) as store:
-        studio.require_book(store, book)
+        book = studio.book_called(store, book).id
         with store.leases.hold(book) as lease:
             delivered = studio.export(store, book, changes, lease.stop.is_set)
     print_result(delivered)

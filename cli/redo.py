@@ -14,7 +14,9 @@ __all__ = ["redo"]
 
 
 def redo(
-    book: Annotated[str, typer.Argument(metavar="BOOK", help="A book's name, as in status.")],
+    book: Annotated[
+        str, typer.Argument(metavar="BOOK", help="A book's name, its document or its folder.")
+    ],
     chunks: Annotated[
         list[str],
         typer.Argument(metavar="CHUNK...", help="Chunks by position, such as 12 or 40-42."),
@@ -45,7 +47,7 @@ def redo(
     settings = Settings.from_environment()
     chosen = Selection.parse(",".join(chunks), where="CHUNK")
     with Store(settings) as store:
-        studio.require_book(store, book)
+        book = studio.book_called(store, book).id
         with store.leases.hold(book):
             job = studio.redo(store, book, chosen, seed)
             delivered = run(store, settings, job, debug)

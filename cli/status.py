@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from narrate.cli.words import amount, duration
 from narrate.config import Job, Settings
-from narrate.errors import InputError
 
 if TYPE_CHECKING:
     from narrate.store import Book, Store
@@ -21,7 +19,8 @@ __all__ = ["status"]
 
 def status(
     book: Annotated[
-        str | None, typer.Argument(metavar="[BOOK]", help="A book's name, or its document.")
+        str | None,
+        typer.Argument(metavar="[BOOK]", help="A book's name, its document or its folder."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
@@ -34,10 +33,11 @@ def status(
 
         narrate status tokenization-tutorial --json
     """
+    from narrate import studio
     from narrate.store import Store
 
     with Store(Settings.from_environment()) as store:
-        found = _chosen(store, book) if book else store.books()
+        found = studio.books_called(store, book) if book else store.books()
         facts = [_facts(store, one) for one in found]
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
@@ -46,19 +46,6 @@ def status(
     else:
         for one in facts:
             typer.echo("\n".join(_lines(one, chapters=book is not None)))
-
-
-def _chosen(store: Store, name: str) -> list[Book]:
-    found = store.book(name)
-    books = [found] if found else store.books_of(Path(name).expanduser().absolute())
-    if not books:
-        known = ", ".join(one.id for one in store.books()[:10])
-        raise InputError(
-            "there is no such book",
-            where=name,
-            remedy=f"known are: {known}" if known else "`narrate FILE` makes one",
-        )
-    return books
 
 
 def _facts(store: Store, book: Book) -> dict[str, Any]:

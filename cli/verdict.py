@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from narrate.cli.words import amount, duration
-from narrate.errors import IncompleteError
+from narrate.config import Settings
+from narrate.errors import IncompleteError, InputError
 
 if TYPE_CHECKING:
     from narrate.studio import Verdict
@@ -18,7 +19,12 @@ __all__ = ["check", "table"]
 
 
 def check(
-    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="A folder, or one audio file.")],
+    output: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUTPUT", help="A folder, one audio file, or a book's name or document."
+        ),
+    ],
     master: Annotated[
         str | None, typer.Option("--master", metavar="NAME", help="Limits: acx, podcast or none.")
     ] = None,
@@ -35,7 +41,7 @@ def check(
     """
     from narrate import studio
 
-    place = Path(output).expanduser().absolute()
+    place = _place(output)
     verdict = studio.check(place, master)
     typer.echo(json.dumps(verdict.as_values(), indent=1) if as_json else table(verdict))
     if not verdict.good:
@@ -45,6 +51,22 @@ def check(
             where=str(place),
             remedy="the table names them all; --json gives every measure",
         )
+
+
+def _place(output: str) -> Path:
+    """Where the files lie: what is named, or the folder of the book that is."""
+    from narrate import studio
+    from narrate.audio.listen import SUFFIXES
+    from narrate.store import Store
+
+    place = Path(output).expanduser().absolute()
+    if place.is_dir() or place.suffix.lower() in SUFFIXES:
+        return place
+    with Store(Settings.from_environment()) as store:
+        try:
+            return studio.book_called(store, output).folder
+        except InputError:
+            return place
 
 
 def table(verdict: Verdict) -> str:

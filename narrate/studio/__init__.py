@@ -8,7 +8,14 @@ from narrate.studio.attempts import redo
 from narrate.studio.deliver import Delivered, checked, deliver, encode_chapter, finished
 from narrate.studio.export import export
 from narrate.studio.join import join
-from narrate.studio.plan import Opened, find_book, plan_book, require_book
+from narrate.studio.plan import (
+    Opened,
+    book_called,
+    books_called,
+    find_book,
+    plan_book,
+    require_book,
+)
 from narrate.studio.progress import Report, Speaking
 from narrate.studio.shelf import unfinished
 from narrate.studio.speak import assist, speak
@@ -26,6 +33,8 @@ __all__ = [
     "Survey",
     "Verdict",
     "assist",
+    "book_called",
+    "books_called",
     "check",
     "checked",
     "deliver",

@@ -14,7 +14,7 @@ from pathlib import Path
 from narrate import text
 from narrate.config import Job
 from narrate.core import Chunk, Document, Skipped, Voice
-from narrate.errors import InputError, OutputError
+from narrate.errors import InputError, OutputError, UsageError
 from narrate.files import write_whole
 from narrate.speech.backend import Backend
 from narrate.store import Book, Store
@@ -151,6 +151,35 @@ def require_book(store: Store, book_id: str) -> Book:
     if book is None:
         raise InputError(
             "there is no such book", where=book_id, remedy="`narrate status` lists the books"
+        )
+    return book
+
+
+def books_called(store: Store, name: str) -> list[Book]:
+    """Return the books of a name, a document or an output folder; InputError where none is."""
+    found = store.book(name)
+    if found:
+        return [found]
+    path = Path(name).expanduser().absolute()
+    books = store.books_of(path) or [one for one in store.books() if one.folder == path]
+    if not books:
+        known = ", ".join(one.id for one in store.books()[:10])
+        raise InputError(
+            "there is no such book",
+            where=name,
+            remedy=f"known are: {known}" if known else "`narrate FILE` makes one",
+        )
+    return books
+
+
+def book_called(store: Store, name: str) -> Book:
+    """Return the one book of that name, document or folder; UsageError where several are."""
+    book, *others = books_called(store, name)
+    if others:
+        raise UsageError(
+            "several books were made of this document",
+            where=name,
+            remedy=f"name one of them: {', '.join(one.id for one in (book, *others))}",
         )
     return book
 

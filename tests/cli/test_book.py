@@ -110,6 +110,9 @@ def test_status_tells_what_is_done_and_where(narrate: Narrate, data: Path) -> No
     # no WAV of the whole book was asked for
     made = narrate(data / "short-story.txt", "--format", "flac").stdout.strip()
     assert "2 of 2 chapters" in (said := narrate("status").stdout) and "finished" in said
+    assert narrate("check", "short-story").returncode == 0
+    assert narrate("check", data / "short-story.txt").returncode == 0
+    assert narrate("export", data / "short-story.txt", "--format", "wav").returncode == 0
     for path in Path(made).iterdir():
         path.unlink()
     assert "not yet made: flac; narrate" in narrate("status").stdout

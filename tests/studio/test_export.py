@@ -117,3 +117,22 @@ def test_without_ffmpeg_the_book_stays_as_it_is(
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(OutputError, match="needs ffmpeg"):
         studio.export(store, narrated.book_id, {"format": "m4b"})
+
+
+def test_a_book_is_found_by_its_name_its_document_and_its_folder(
+    store: Store, story: Path, narrated: studio.Delivered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(story.parent)
+    for name in (narrated.book_id, str(story), story.name, str(narrated.folder)):
+        assert studio.book_called(store, name).id == narrated.book_id
+    with pytest.raises(InputError, match=f"Known are: {narrated.book_id}"):
+        studio.book_called(store, "another")
+    job = Job(str(story), str(story.parent / "elsewhere"))
+    other = studio.plan_book(store, job).id
+    assert {book.id for book in studio.books_called(store, str(story))} == {
+        narrated.book_id,
+        other,
+    }
+    with pytest.raises(UsageError, match=other):
+        studio.book_called(store, str(story))
+    assert studio.book_called(store, str(narrated.folder)).id == narrated.book_id
