@@ -2,7 +2,7 @@
 
     python -m benchmarks.speaking HOME --model FOLDER --chunks 200 --batch 64 --workers 2
 
-Prints JSON: seconds until the plan stands, until this process's model is loaded, until the first
+Prints JSON: seconds until the plan stands, until each worker's model is loaded, until the first
 and the last take are stored and in all, takes, seconds of audio, seconds of audio a second from
 the load to the last take, and seconds of audio that were stored in each second since. The document
 has as many paragraphs as `--chunks`, of a novel's lengths; with an endless model every take is as
@@ -18,9 +18,11 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
+from datetime import datetime
 from pathlib import Path
 
 from narrate import studio
@@ -30,6 +32,7 @@ from narrate.bench.voices import bench_voice
 from narrate.config import Job, Settings
 from narrate.speech.models import open_checkpoint
 from narrate.store import Store
+from narrate.studio.crew import standing_by
 
 
 def start(
@@ -115,6 +118,44 @@ class Loaded(logging.Handler):
             log.addHandler(self)
 
 
+class LogsOfOthers(threading.Thread):
+    """Reads what the further workers log, before it is removed with those who end well."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.folder = folder
+        self.done = threading.Event()
+        self.words: dict[str, str] = {}
+
+    def __enter__(self) -> LogsOfOthers:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.join()
+
+    def run(self) -> None:
+        """Look five times a second."""
+        while not self.done.wait(0.2):
+            for path in self.folder.glob("*.log"):
+                with suppress(FileNotFoundError):
+                    self.words[path.name] = path.read_text() or self.words.get(path.name, "")
+
+    def lines(self) -> list[str]:
+        """All that was read."""
+        return [line for words in self.words.values() for line in words.splitlines()]
+
+    def loaded(self) -> list[float]:
+        """The times of day at which their models were loaded."""
+        times = [
+            line.partition(" the engine is loaded")[0]
+            for line in self.lines()
+            if "is loaded" in line
+        ]
+        return [datetime.strptime(one, "%Y-%m-%d %H:%M:%S,%f").timestamp() for one in times]
+
+
 _OF_BOOK = "from takes where key in (select take_key from chunks where book_id = ?)"
 
 
@@ -152,9 +193,14 @@ def main() -> None:
     job = job_of(home, args)
     loaded = Loaded()
     loaded.watch()
-    with Store(Settings.from_environment()) as store:
+    settings = Settings.from_environment()
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(settings))
+        others = stack.enter_context(LogsOfOthers(home / "workers"))
         began, began_at = time.perf_counter(), time.time()
-        book = studio.plan_book(store, job)
+        opened = studio.find_book(store, job)
+        stack.enter_context(standing_by(settings, opened.book.id, args.workers))  # as a run does
+        book = studio.plan_book(store, job, opened)
         planned_s = time.perf_counter() - began
         notes: set[str] = set()  # a worker that failed, for one
         for _ in studio.speak(store, book.id, lambda progress: notes.update(progress.notes)):
@@ -163,10 +209,11 @@ def main() -> None:
         takes = store.takes.get(key for _, key in store.chunks(book.id))
     audio_s = sum(take.duration_s for take in takes.values())
     first, last = as_stored(home, book.id)
-    since = began_at + planned_s if loaded.at is None else loaded.at
+    loads = [at for at in (loaded.at, *others.loaded()) if at is not None]
+    since = min(loads, default=began_at + planned_s)
     said = {
         "planned_s": planned_s,
-        "loaded_s": since - began_at,
+        "loaded_s": [at - began_at for at in sorted(loads)],
         "first_take_s": first - began_at,
         "last_take_s": last - began_at,
         "wall_s": wall_s,
@@ -175,7 +222,7 @@ def main() -> None:
         "speaking_x_realtime": audio_s / (last - since),
         "span": (since, last),
         "audio_by_second": by_second(home, book.id, since),
-        "said": loaded.words,
+        "said": [*loaded.words, *others.lines()],
         "notes": sorted(notes),
     }
     print(json.dumps(said))

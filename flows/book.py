@@ -14,6 +14,7 @@ from narrate.config import Job, Settings
 from narrate.flows.parameters import parameters_of
 from narrate.store import Store
 from narrate.studio.abreast import BESIDE
+from narrate.studio.crew import standing_by
 from narrate.tasks import deliver, join, plan, read, speak, stitch
 
 __all__ = ["narrate_book"]
@@ -41,13 +42,14 @@ def narrate_book(**asked: Any) -> dict[str, Any]:
     leads if it died.
     """
     job = Job(**asked).parameters()
-    since = time.time()
-    with Store(Settings.from_environment()) as store:
+    since, settings = time.time(), Settings.from_environment()
+    with Store(settings) as store:
         while True:
             book = read(job)
             with store.leases.lead(book) as lease:
                 if lease:
-                    plan(book, job)
-                    stitched = [stitch.submit(book, chapter) for chapter in speak(book)]
+                    with standing_by(settings, book, job["workers"]):
+                        plan(book, job)
+                        stitched = [stitch.submit(book, chapter) for chapter in speak(book)]
                     return deliver(book, [wav.result() for wav in stitched], since)
             job = join(book, job)

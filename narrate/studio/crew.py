@@ -1,6 +1,7 @@
 """Further processes that speak beside this one on the same host, each with a card of its own.
 
 They end with the pipe from this process, so none is left behind, and store what they have spoken.
+Python and torch take seconds to start; so they may stand by while the book is still being planned.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +18,7 @@ from narrate.config import Settings
 from narrate.errors import UsageError
 from narrate.speech.devices import cuda_cards
 
-__all__ = ["Crew", "crew"]
+__all__ = ["Crew", "crew", "standing_by"]
 
 STOP_S = 10.0
 
@@ -25,7 +26,7 @@ STOP_S = 10.0
 class Crew:
     """The processes beside this one; `faults` says which of them failed, once each."""
 
-    def __init__(self, processes: dict[Path, subprocess.Popen[bytes]]) -> None:
+    def __init__(self, processes: Mapping[Path, subprocess.Popen[bytes]]) -> None:
         self.processes = processes
         self._told: set[Path] = set()
 
@@ -39,6 +40,31 @@ class Crew:
         )
 
 
+_Processes = dict[Path, subprocess.Popen[bytes]]
+
+_waiting: dict[str, _Processes] = {}
+
+
+@contextlib.contextmanager
+def standing_by(settings: Settings, book_id: str, workers: int) -> Iterator[None]:
+    """Have the processes of a crew of `workers` started for the block, though there is no plan yet.
+
+    The book's `crew` takes them; whoever is not wanted in the end has done nothing. Errors as for
+    `crew`.
+    """
+    with _processes(settings, workers) as processes:
+        _waiting[book_id] = processes
+        try:
+            yield
+        finally:
+            if _waiting.pop(book_id, None):
+                for process in processes.values():
+                    process.kill()
+                    process.wait()
+                for path in processes:
+                    path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def crew(settings: Settings, book_id: str, workers: int) -> Iterator[Crew]:
     """Have `workers` processes on the book while the block runs, this one included.
@@ -46,6 +72,22 @@ def crew(settings: Settings, book_id: str, workers: int) -> Iterator[Crew]:
     Each further process gets the next card where there are cards; this one keeps the first.
     UsageError when there are cards, and fewer of them than processes.
     """
+    with contextlib.ExitStack() as stack:
+        processes = _waiting.pop(book_id, None)
+        if processes is None:
+            processes = stack.enter_context(_processes(settings, workers))
+        else:
+            stack.callback(_let_go, processes)
+        for process in processes.values():
+            if process.stdin:
+                with contextlib.suppress(BrokenPipeError):  # it has failed, and `faults` says so
+                    process.stdin.write(f"{book_id}\n".encode())
+                    process.stdin.flush()
+        yield Crew(processes)
+
+
+@contextlib.contextmanager
+def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
     cards = _cards(settings) if workers > 1 else []
     if cards and workers > len(cards):
         raise UsageError(
@@ -54,17 +96,16 @@ def crew(settings: Settings, book_id: str, workers: int) -> Iterator[Crew]:
             remedy=f"use --workers {len(cards)}",
         )
     folder = settings.home / "workers"
+    processes: _Processes = {}
     with contextlib.ExitStack() as stack:
-        processes = {}
+        stack.callback(_let_go, processes)
         for number in range(1, workers):
             folder.mkdir(parents=True, exist_ok=True)
             card = {"CUDA_VISIBLE_DEVICES": cards[number]} if number < len(cards) else {}
             path = folder / f"{os.getpid()}-{number}.log"
             log = stack.enter_context(path.open("wb"))
-            processes[path] = _start(book_id, card, log)
-            stack.callback(_end, processes[path], path)
-        stack.callback(_let_go, list(processes.values()))
-        yield Crew(processes)
+            processes[path] = _start(card, log)
+        yield processes
 
 
 def _cards(settings: Settings) -> list[str]:
@@ -73,9 +114,9 @@ def _cards(settings: Settings) -> list[str]:
     return [str(number) for number in range(cuda_cards())]
 
 
-def _start(book_id: str, card: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(card: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "narrate.studio.worker", book_id],
+        [sys.executable, "-m", "narrate.studio.worker"],
         env=os.environ | card,
         stdin=subprocess.PIPE,
         stdout=log,
@@ -84,18 +125,17 @@ def _start(book_id: str, card: dict[str, str], log: IO[bytes]) -> subprocess.Pop
     )
 
 
-def _let_go(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Tell all to stop before waiting for any."""
-    for process in processes:
+def _let_go(processes: _Processes) -> None:
+    """End all: tell each to stop before waiting for any."""
+    for process in processes.values():
         if process.stdin:
-            process.stdin.close()
-
-
-def _end(process: subprocess.Popen[bytes], log: Path) -> None:
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.returncode == 0:
-        log.unlink(missing_ok=True)
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+    for path, process in processes.items():
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.returncode == 0:
+            path.unlink(missing_ok=True)

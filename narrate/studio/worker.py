@@ -1,16 +1,21 @@
-"""A process of a crew: `python -m narrate.studio.worker BOOK` speaks beside the book's leader.
+"""A process of a crew: `python -m narrate.studio.worker [BOOK]` speaks beside the book's leader.
 
-Ends when its standard input does, so it never outlives the run that started it.
+Without a book it waits for one's name on a line of its standard input, everything imported. Ends
+when its standard input does, so it never outlives the run that started it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import logging
 import os
 import sys
 import threading
 
 from narrate.config import Settings
 from narrate.errors import NarrateError
+from narrate.speech.devices import cuda_cards
 from narrate.store import Store
 from narrate.studio.speak import assist
 
@@ -18,8 +23,12 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Speak beside the leader of the book named on the command line."""
-    [book_id] = sys.argv[1:]
+    """Speak beside the leader of the book named on the command line, or soon to be named."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.getLogger("narrate").setLevel(logging.INFO)
+    [book_id] = sys.argv[1:] or [_told()]
+    if not book_id:
+        return
     with Store(Settings.from_environment()) as store, store.leases.join(book_id) as lease:
 
         def stop_with_parent() -> None:
@@ -29,6 +38,20 @@ def main() -> None:
 
         threading.Thread(target=stop_with_parent, daemon=True).start()
         assist(store, book_id)
+
+
+def _told() -> str:
+    """Wait for the name of a book; empty where there will be none."""
+    if cuda_cards():  # what speaks there will want it
+        with contextlib.suppress(ImportError):
+            importlib.import_module("torch")
+    line = b""
+    while not line.endswith(b"\n"):
+        more = os.read(0, 1024)
+        if not more:
+            return ""
+        line += more
+    return line.decode().strip()
 
 
 if __name__ == "__main__":

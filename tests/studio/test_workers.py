@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from narrate import studio
 from narrate.config import Job, Settings
 from narrate.errors import BusyError, UsageError
 from narrate.store import Store
+from narrate.studio.crew import standing_by
 from tests.conftest import SAMPLE_WORDS
 from tests.speech.speech_server import SpeechServer, hang, serving
 
@@ -160,6 +162,39 @@ def test_two_workers_speak_every_sentence_once_and_the_same_book(
     assert made.wav
     assert Counter(server.texts()) == {chunk.spoken: 1 for chunk, _ in store.chunks(made.book_id)}
     assert store.claims.workers(made.book_id) == 0
+
+
+def test_workers_that_stand_by_speak_once_there_is_a_plan(
+    store: Store, asking: Job, server: SpeechServer, home: Path
+) -> None:
+    """The first request hangs, whose ever it is, until another process has spoken half the book."""
+    settings = Settings.from_environment()
+    opened = studio.find_book(store, asking).book
+    with standing_by(settings, opened.id, 2):
+        assert len(list((home / "workers").iterdir())) == 1
+        book = studio.plan_book(store, replace(asking, workers=2, concurrency=1))
+        chunks = store.chunks(book.id)
+        server.script[chunks[0][0].spoken] = [hang]
+
+        def release_when_half_is_spoken() -> None:
+            with Store(settings) as other:
+                keys = [key for _, key in chunks]
+                wait_for(lambda: len(other.takes.known(keys)) > len(keys) / 2)
+            server.released.set()
+
+        watcher = threading.Thread(target=release_when_half_is_spoken)
+        watcher.start()
+        assert sorted(studio.speak(store, book.id, lambda _: None)) == [1, 2]
+        watcher.join()
+    assert not list((home / "workers").iterdir())
+
+
+def test_who_stood_by_for_nothing_is_gone_at_once(home: Path) -> None:
+    with standing_by(Settings.from_environment(), "tale", 3):
+        started = psutil.Process().children()
+        assert len(started) == 2
+    assert not [one for one in started if one.is_running()]
+    assert not list((home / "workers").iterdir())
 
 
 @pytest.mark.parametrize("company", ["there", "expected"])
