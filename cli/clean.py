@@ -25,13 +25,21 @@ def clean(
         narrate clean --dry-run
     """
     from narrate.store import Store
+    from narrate.studio.crew import old_logs
 
-    with Store(Settings.from_environment()) as store:
+    settings = Settings.from_environment()
+    with Store(settings) as store:
         unused = store.takes.unused()
         if not dry_run:
             store.takes.remove(unused)
+    logs = old_logs(settings)
+    log_bytes = sum(path.stat().st_size for path in logs)
+    if not dry_run:
+        for path in logs:
+            path.unlink(missing_ok=True)
     done = "would be removed" if dry_run else "removed"
     typer.echo(
-        f"{amount(len(unused.keys), 'take')} and {amount(len(unused.files), 'stray file')} {done}, "
-        f"{size(unused.size_bytes)}"
+        f"{amount(len(unused.keys), 'take')} and "
+        f"{amount(len(unused.files) + len(logs), 'stray file')} {done}, "
+        f"{size(unused.size_bytes + log_bytes)}"
     )

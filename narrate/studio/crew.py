@@ -10,6 +10,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -18,9 +19,10 @@ from narrate.config import Settings
 from narrate.errors import UsageError
 from narrate.speech.devices import cuda_cards
 
-__all__ = ["Crew", "crew", "standing_by"]
+__all__ = ["Crew", "crew", "old_logs", "standing_by"]
 
 STOP_S = 10.0
+OLD_AFTER_S = 24 * 3600
 
 
 class Crew:
@@ -86,6 +88,16 @@ def crew(settings: Settings, book_id: str, workers: int) -> Iterator[Crew]:
         yield Crew(processes)
 
 
+def old_logs(settings: Settings) -> tuple[Path, ...]:
+    """Return what workers that failed, or whose leader was killed, have said, after a day."""
+    logs = _folder(settings).glob("*.log")
+    return tuple(one for one in sorted(logs) if time.time() - one.stat().st_mtime > OLD_AFTER_S)
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home / "workers"
+
+
 @contextlib.contextmanager
 def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
     cards = _cards(settings) if workers > 1 else []
@@ -95,7 +107,7 @@ def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
             where="--workers",
             remedy=f"use --workers {len(cards)}",
         )
-    folder = settings.home / "workers"
+    folder = _folder(settings)
     processes: _Processes = {}
     with contextlib.ExitStack() as stack:
         stack.callback(_let_go, processes)
