@@ -230,10 +230,9 @@ class _Speaker:
             for number, one in enumerate(some, 1):
                 seed = seed_of(one.take_key)
                 yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
-                starts = self.clerk.sharing > 1 and not self.said
-                if number == -(-len(some) // 2) and not starts:
+                if self.said and number == -(-len(some) // 2):
                     self.clerk.ask(sorted(self.board.waiting), some[-1])
-            if starts and len(self.claimed) >= fair:
+            if self.clerk.sharing > 1 and not self.said and len(self.claimed) >= fair:
                 return
             some = self._claim(some[-1]) or self._claim()  # what is tried again is not behind
 
