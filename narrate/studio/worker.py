@@ -1,7 +1,7 @@
-"""A process of a crew: `python -m narrate.studio.worker [BOOK]` speaks beside the book's leader.
+"""A process of a crew: `python -m narrate.studio.worker` speaks beside the leader of a book.
 
-Without a book it waits for one's name on a line of its standard input, everything imported. Ends
-when its standard input does, so it never outlives the run that started it.
+With everything imported it waits for the book's name, a line on its standard input. Ends when its
+standard input does, so it never outlives the run that started it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Speak beside the leader of the book named on the command line, or soon to be named."""
+    """Speak beside the leader of the book that is named."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("narrate").setLevel(logging.INFO)
-    [book_id] = sys.argv[1:] or [_told()]
+    book_id = _told()
     if not book_id:
         return
     with Store(Settings.from_environment()) as store, store.leases.join(book_id) as lease:

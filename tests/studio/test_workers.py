@@ -109,6 +109,14 @@ def asking(preview: Job, server: SpeechServer, spoken_sample: Path) -> Job:
     return replace(voice, backend="remote", server=server.url, concurrency=2)
 
 
+def begin_worker(start: Start, book_id: str) -> subprocess.Popen[str]:
+    worker = start("-m", "narrate.studio.worker")
+    assert worker.stdin
+    worker.stdin.write(f"{book_id}\n")
+    worker.stdin.flush()
+    return worker
+
+
 def wait_for(happened: Callable[[], object]) -> None:
     patience = threading.Event()
     for _ in range(1200):
@@ -124,7 +132,7 @@ def test_a_worker_speaks_for_the_leader_and_ends_with_the_pipe(
     book = studio.plan_book(store, asking)
     keys = {key for _, key in store.chunks(book.id)}
     with store.leases.hold(book.id):
-        worker = start("-m", "narrate.studio.worker", book.id)
+        worker = begin_worker(start, book.id)
         wait_for(lambda: store.takes.known(keys).keys() == keys)
         assert worker.stdin
         worker.stdin.close()
@@ -137,7 +145,7 @@ def test_a_worker_without_a_leader_ends_by_itself_while_its_pipe_is_open(
     store: Store, asking: Job, server: SpeechServer, start: Start
 ) -> None:
     book = studio.plan_book(store, asking)
-    worker = start("-m", "narrate.studio.worker", book.id)
+    worker = begin_worker(start, book.id)
     assert worker.wait(60) == 0
     assert not server.texts()
 
@@ -258,7 +266,7 @@ def test_what_a_killed_worker_had_claimed_is_spoken_by_the_leader(
 
     server.script[chunks[2]] = [hang]
     with store.leases.hold(book.id):
-        worker = start("-m", "narrate.studio.worker", book.id)
+        worker = begin_worker(start, book.id)
         wait_for(lambda: chunks[2] in server.texts())
         worker.kill()
         worker.wait(30)
