@@ -33,7 +33,6 @@ def clean(
         if not dry_run:
             store.takes.remove(unused)
     logs = old_logs(settings)
-    log_bytes = sum(path.stat().st_size for path in logs)
     if not dry_run:
         for path in logs:
             path.unlink(missing_ok=True)
@@ -41,5 +40,5 @@ def clean(
     typer.echo(
         f"{amount(len(unused.keys), 'take')} and "
         f"{amount(len(unused.files) + len(logs), 'stray file')} {done}, "
-        f"{size(unused.size_bytes + log_bytes)}"
+        f"{size(unused.size_bytes + sum(logs.values()))}"
     )

@@ -57,6 +57,6 @@ def export(
     }
     with Store(Settings.from_environment()) as store:
         book = studio.book_called(store, book).id
-        with store.leases.hold(book) as lease:
-            delivered = studio.export(store, book, changes, lease.stop.is_set)
+        with store.leases.hold(book):
+            delivered = studio.export(store, book, changes, store.leases.stop_of(book))
     print_result(delivered)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["appearing", "is_full", "sync_folder", "write_whole"]
+__all__ = ["appearing", "is_full", "size_before", "sync_folder", "write_whole"]
 
 
 @contextlib.contextmanager
@@ -55,6 +55,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def size_before(path: Path, oldest: float) -> int | None:
+    """Return a file's bytes if it was last written before a time; None if not, or if it is gone."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:  # renamed to its final name, or removed by another process
+        return None
+    return stat.st_size if stat.st_mtime < oldest else None
 
 
 def is_full(error: OSError) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from prefect import task
@@ -29,8 +28,7 @@ def deliver(book_id: str, wavs: list[str], since: float) -> dict[str, Any]:
     `wavs` are the chapters that it stitched.
     """
     with Store(Settings.from_environment()) as store:
-        lease = store.leases.current(book_id)
-        stop = partial(store.leases.is_over, lease) if lease else None
+        stop = store.leases.stop_of(book_id)
         made = studio.deliver(store, book_id, stop).with_all(wavs)
         delivered = studio.checked(made).as_values()
         summarize(store, book_id, since)

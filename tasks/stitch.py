@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from prefect import task
 
 from narrate import studio
@@ -24,8 +22,7 @@ __all__ = ["stitch"]
 def stitch(book_id: str, chapter: int) -> str:
     """Return the path of the chapter's WAV; ends early when the run is being stopped."""
     with Store(Settings.from_environment()) as store:
-        lease = store.leases.current(book_id)
-        stop = partial(store.leases.is_over, lease) if lease else None
+        stop = store.leases.stop_of(book_id)
         path = studio.stitch(store, book_id, chapter, stop).path
         studio.encode_chapter(store, book_id, chapter, stop)
         return str(path)

@@ -105,7 +105,6 @@ class WavWriter:
         self.samples = 0
         self._limit_bytes = limit_bytes
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._appearing = appearing(path)
@@ -134,14 +133,14 @@ class WavWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            try:
-                self._finish()
-            except OSError as failure:
-                self._discard(failure)
-                raise output_error(failure, self.path) from failure
-        elif error is not None:
+        if error is not None:
             self._discard(error)
+            return
+        try:
+            self._finish()
+        except OSError as failure:
+            self._discard(failure)
+            raise output_error(failure, self.path) from failure
 
     def _finish(self) -> None:
         self._file.seek(0)

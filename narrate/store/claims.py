@@ -18,9 +18,9 @@ from narrate.store.records import Claimed
 from narrate.store.schema import ChunkRow, ClaimRow, TakeRow, WorkerRow
 from narrate.store.takes import in_batches
 
-__all__ = ["Claims"]
+__all__ = ["LEAST_CLAIM_TAKES", "Claims"]
 
-_LEAST = 4
+LEAST_CLAIM_TAKES = 4
 _LENGTH = func.length(ChunkRow.spoken)
 
 
@@ -65,7 +65,7 @@ class Claims:
                 if parts > 1:
                     some = query.limit(parts * most).subquery()
                     left = session.scalar(select(func.count()).select_from(some)) or 0
-                    most = min(most, max(_LEAST, left // parts))
+                    most = min(most, max(LEAST_CLAIM_TAKES, left // parts))
                 query = query.limit(most)
                 if not self.database.is_sqlite:  # others look further on, instead of waiting
                     query = query.with_for_update(of=ChunkRow, skip_locked=True)

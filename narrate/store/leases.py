@@ -13,7 +13,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, func, select
@@ -131,9 +132,10 @@ class Leases:
             with contextlib.suppress(StorageError), self.database.session() as session:
                 session.execute(delete(WorkerRow).where(WorkerRow.id == lease.worker_id))
 
-    def current(self, book_id: str) -> Lease | None:
-        """Return the place that this process has at the book."""
-        return self._held.get((str(self.database.url), book_id))
+    def stop_of(self, book_id: str) -> Callable[[], bool] | None:
+        """Return what work at a book asks whether to end; None without a place there."""
+        lease = self._held.get((str(self.database.url), book_id))
+        return partial(self.is_over, lease) if lease else None
 
     def holder(self, book_id: str) -> str | None:
         """Return who leads the book now, as `process N on HOST`, or None."""

@@ -21,7 +21,7 @@ from sqlalchemy import Double, Row, cast, delete, select, update
 from sqlalchemy.orm import Session
 
 from narrate.core import Take
-from narrate.files import sync_folder
+from narrate.files import size_before, sync_folder
 from narrate.store.database import Database
 from narrate.store.records import Known
 from narrate.store.schema import ChunkRow, NormsRow, TakeRow, WorkerRow
@@ -270,7 +270,7 @@ class Takes:
         strays = {
             path: size
             for path in sorted(self.folder.glob("??/*"))
-            if path not in known and (size := _size_of(path, oldest)) is not None
+            if path not in known and (size := size_before(path, oldest)) is not None
         }
         size = sum(rows[key].size_bytes for key in keys) + sum(strays.values())
         return Unused(tuple(keys), tuple(strays), size)
@@ -286,7 +286,7 @@ class Takes:
                 names = [path.relative_to(self.folder).as_posix() for path in paths]
                 known = select(TakeRow.path).where(TakeRow.path.in_(names))
                 for path in set(paths) - {self.folder / name for name in session.scalars(known)}:
-                    if _size_of(path, oldest) is not None:
+                    if size_before(path, oldest) is not None:
                         path.unlink(missing_ok=True)
 
     def _take(self, row: Mapping[str, Any]) -> Take:
@@ -298,15 +298,6 @@ def _oldest(session: Session) -> float:
     """The time before which something unused was made by nobody who is still at work."""
     busy = session.scalars(select(WorkerRow.id).limit(1)).first()
     return time.time() - _ABANDONED_AFTER_S if busy else float("inf")
-
-
-def _size_of(path: Path, oldest: float) -> int | None:
-    """The size of a file that is older than that; None for a younger one, or one that has gone."""
-    try:
-        stat = path.stat()
-    except FileNotFoundError:  # renamed to its final name, or removed by another `narrate clean`
-        return None
-    return stat.st_size if stat.st_mtime < oldest else None
 
 
 def _fault(row: Row[Any], path: Path, thorough: bool) -> str | None:

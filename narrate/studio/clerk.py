@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from narrate.store import Claimed, Lease, Store
+from narrate.store import LEAST_CLAIM_TAKES, Claimed, Lease, Store
 
 __all__ = ["Clerk"]
 
@@ -15,7 +15,6 @@ CLAIM_TAKES = 256
 FIRST_CLAIM_TAKES = 16
 # What one who is alone claims should last so long: who comes later has the rest.
 CLAIM_S = 5.0
-LEAST_CLAIM_TAKES = 4
 
 
 class Clerk:

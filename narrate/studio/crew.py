@@ -17,6 +17,7 @@ from typing import IO
 
 from narrate.config import Settings
 from narrate.errors import UsageError
+from narrate.files import size_before
 from narrate.speech.devices import cuda_cards
 
 __all__ = ["Crew", "crew", "old_logs", "standing_by"]
@@ -60,10 +61,8 @@ def standing_by(settings: Settings, book_id: str, workers: int) -> Iterator[None
             yield
         finally:
             if _waiting.pop(book_id, None):
-                for process in processes.values():
+                for path, process in processes.items():
                     process.kill()
-                    process.wait()
-                for path in processes:
                     path.unlink(missing_ok=True)
 
 
@@ -88,10 +87,11 @@ def crew(settings: Settings, book_id: str, workers: int) -> Iterator[Crew]:
         yield Crew(processes)
 
 
-def old_logs(settings: Settings) -> tuple[Path, ...]:
-    """Return what workers that failed, or whose leader was killed, have said, after a day."""
+def old_logs(settings: Settings) -> dict[Path, int]:
+    """Return what workers that failed, or whose leader was killed, said a day ago, in bytes."""
+    oldest = time.time() - OLD_AFTER_S
     logs = _folder(settings).glob("*.log")
-    return tuple(one for one in sorted(logs) if time.time() - one.stat().st_mtime > OLD_AFTER_S)
+    return {path: size for path in logs if (size := size_before(path, oldest)) is not None}
 
 
 def _folder(settings: Settings) -> Path:
