@@ -1,13 +1,11 @@
 """What is planned and what is done. The only room that knows there is a database."""
 
-from narrate.store.claims import LEAST_CLAIM_TAKES
 from narrate.store.leases import Lease
 from narrate.store.records import Book, Claimed, Known, Line, Output, Progress, Worker
 from narrate.store.store import Store
 from narrate.store.takes import NewTake, Unused
 
 __all__ = [
-    "LEAST_CLAIM_TAKES",
     "Book",
     "Claimed",
     "Known",

@@ -18,9 +18,8 @@ from narrate.store.records import Claimed
 from narrate.store.schema import ChunkRow, ClaimRow, TakeRow, WorkerRow
 from narrate.store.takes import in_batches
 
-__all__ = ["LEAST_CLAIM_TAKES", "Claims"]
+__all__ = ["Claims"]
 
-LEAST_CLAIM_TAKES = 4
 _LENGTH = func.length(ChunkRow.spoken)
 
 
@@ -40,13 +39,14 @@ class Claims:
         *,
         longest_first: bool = False,
         parts: int = 1,
+        least: int = 1,
     ) -> list[Claimed]:
         """Claim up to `most` takes that are missing: in reading order, or the longest first.
 
         `after` is the last one of an earlier call: only what comes behind it is looked at. With
-        `parts`, no more than that part of what is left, but four. An empty list means that nothing
-        there is both missing and free; what a process that died had claimed is free. Renews the
-        lease.
+        `parts`, no more than that part of what is left, but `least`. An empty list means that
+        nothing there is both missing and free; what a process that died had claimed is free.
+        Renews the lease.
         """
         order = [-_LENGTH, ChunkRow.position] if longest_first else [ChunkRow.position]
         behind = _behind(after, longest_first)
@@ -65,7 +65,7 @@ class Claims:
                 if parts > 1:
                     some = query.limit(parts * most).subquery()
                     left = session.scalar(select(func.count()).select_from(some)) or 0
-                    most = min(most, max(LEAST_CLAIM_TAKES, left // parts))
+                    most = min(most, max(least, left // parts))
                 query = query.limit(most)
                 if not self.database.is_sqlite:  # others look further on, instead of waiting
                     query = query.with_for_update(of=ChunkRow, skip_locked=True)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
-from narrate.store import LEAST_CLAIM_TAKES, Claimed, Lease, Store
+from narrate.store import Claimed, Lease, Store
 
 __all__ = ["Clerk"]
 
-CLAIM_TAKES_ALONE = 1024
-CLAIM_TAKES = 256
-FIRST_CLAIM_TAKES = 16
-# What one who is alone claims should last so long: who comes later has the rest.
+# More than an engine's rows: those that began together end together, and all ask for new ones.
+CLAIM_TAKES = 1024
+FIRST_CLAIM_TAKES = 256
+FIRST_CLAIM_TAKES_ALONE = 16
+LEAST_CLAIM_TAKES = 4
+LEAST_OF_A_CLAIM = 32
+# What is claimed at a time should last so long: who comes later has the rest.
 CLAIM_S = 5.0
 
 
@@ -28,7 +32,8 @@ class Clerk:
         self.expected, self.longest_first = expected, longest_first
         self.company = 1
         self.waited_s = 0.0  # by the thread that speaks
-        self._alone, self._claimed_at = FIRST_CLAIM_TAKES, time.monotonic()
+        self._most = FIRST_CLAIM_TAKES_ALONE if expected == 1 else FIRST_CLAIM_TAKES
+        self._begun_at: float | None = None
         self._decided: list[str] = []
         self._thread = ThreadPoolExecutor(1, "clerk")
         self._ahead: Future[list[Claimed]] | None = None
@@ -38,12 +43,25 @@ class Clerk:
         """How many processes the book is to be divided among."""
         return max(self.expected, self.company)
 
+    def begun(self) -> None:
+        """Note that the first of the last claim is begun, and so how long the one before lasted."""
+        before, self._begun_at = self._begun_at, time.monotonic()
+        if before is None:
+            return
+        if self._begun_at - before < CLAIM_S:
+            self._most = min(2 * self._most, CLAIM_TAKES)
+        else:
+            self._most = max(self._most // 2, LEAST_CLAIM_TAKES)
+
     def ask(self, chapters: Sequence[int], after: Claimed) -> None:
-        """Begin to claim what comes after one, for the next `claim` to return."""
-        self._ahead = self._begin(chapters, after)
+        """Begin to claim for the next `claim` to return."""
+        self._ahead = self._begin(chapters, after, self._most // LEAST_OF_A_CLAIM)
 
     def claim(self, chapters: Sequence[int], after: Claimed | None = None) -> list[Claimed]:
-        """Return what was asked for, or claim now; empty when nothing is missing and free."""
+        """Return what was asked for, or claim now; empty when nothing is missing and free.
+
+        What comes after one is looked at first, and everything where nothing is left behind it.
+        """
         ahead, self._ahead = self._ahead, None
         began = time.monotonic()
         some = (ahead or self._begin(chapters, after)).result()
@@ -73,28 +91,28 @@ class Clerk:
         """Wait for what is being claimed; the end of the lease gives it back."""
         self._thread.shutdown()
 
-    def _begin(self, chapters: Sequence[int], after: Claimed | None) -> Future[list[Claimed]]:
+    def _begin(
+        self, chapters: Sequence[int], after: Claimed | None, least: int = 0
+    ) -> Future[list[Claimed]]:
         decided, self._decided = self._decided, []
-        return self._thread.submit(self._take, decided, list(chapters), after)
+        return self._thread.submit(self._take, decided, list(chapters), after, least)
 
     def _take(
-        self, decided: list[str], chapters: list[int], after: Claimed | None
+        self, decided: list[str], chapters: list[int], after: Claimed | None, least: int
     ) -> list[Claimed]:
         if decided:
             self.store.claims.end(decided)
         self.company = max(1, self.store.claims.workers(self.lease.book_id))
-        alone = self.sharing == 1
-        most = self._while_alone() if alone else CLAIM_TAKES
-        parts = 1 if alone else 2 * self.sharing  # fewer towards the end: all end together
-        return self.store.claims.take(
-            self.lease, chapters, most, after, longest_first=self.longest_first, parts=parts
+        # Fewer towards the end, where there are others, so that all end together; but not so few
+        # that each of them waits for the store.
+        parts = 1 if self.sharing == 1 else 3 * self.sharing
+        take = partial(
+            self.store.claims.take,
+            self.lease,
+            chapters,
+            self._most,
+            longest_first=self.longest_first,
+            parts=parts,
+            least=max(LEAST_CLAIM_TAKES, least),
         )
-
-    def _while_alone(self) -> int:
-        """How many to claim alone, by how long the last ones lasted."""
-        before, self._claimed_at = self._claimed_at, time.monotonic()
-        if self._claimed_at - before < CLAIM_S:
-            self._alone = min(2 * self._alone, CLAIM_TAKES_ALONE)
-        else:
-            self._alone = max(self._alone // 2, LEAST_CLAIM_TAKES)
-        return self._alone
+        return (take(after=after) if after else []) or take()  # what is tried again is not behind

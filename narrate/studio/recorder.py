@@ -21,7 +21,7 @@ MEASURES = "heard"
 WORD_ERROR = "word_error"
 """The same of what a recogniser made of it."""
 
-COMMIT_TAKES = 32
+COMMIT_TAKES = 256
 COMMIT_S = 0.5
 # A card gives its takes in bursts, faster than they are encoded: rows that began together, with
 # texts of one length, end together. A take has some half a megabyte.
@@ -93,7 +93,7 @@ class Recorder:
             self.failure = error
 
     def _store_some(self) -> bool:
-        """Store one group: what comes within half a second, at most 32; False at the end."""
+        """Store one group: what comes within half a second, at most 256; False at the end."""
         takes: list[NewTake] = []
         until = time.monotonic() + COMMIT_S
         last = False

@@ -227,14 +227,15 @@ class _Speaker:
         language = self.attempts.book.language
         fair = -(-len(self.board.open) // self.clerk.sharing)
         while some and not self.is_stopped:
-            for number, one in enumerate(some, 1):
+            self.clerk.begun()
+            if self.said:
+                self.clerk.ask(sorted(self.board.waiting), some[-1])
+            for one in some:
                 seed = seed_of(one.take_key)
                 yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
-                if self.said and number == -(-len(some) // 2):
-                    self.clerk.ask(sorted(self.board.waiting), some[-1])
             if self.clerk.sharing > 1 and not self.said and len(self.claimed) >= fair:
                 return
-            some = self._claim(some[-1]) or self._claim()  # what is tried again is not behind
+            some = self._claim(some[-1])
 
     def _counted(self, stored: Iterable[Take]) -> Iterator[Take]:
         for take in stored:

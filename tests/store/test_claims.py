@@ -95,14 +95,27 @@ def test_the_longest_come_first_where_that_is_asked_for(store: Store) -> None:
         assert [one.spoken for one in store.claims.take(lease, [1, 2], 9)] == ["y"]
 
 
-def test_claims_get_smaller_towards_the_end_where_several_share_a_book(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("least", "sizes"),
+    [(4, [20, 20, 15, 11, 8, 6, 5, 4, 4, 4, 3]), (10, [20, 20, 15, 11, 10, 10, 10, 4])],
+)
+def test_claims_get_smaller_towards_the_end_where_several_share_a_book(
+    least: int, sizes: list[int], store: Store
+) -> None:
     put_book(store, KEYS[:100], words=["x" * (1 + n % 7) for n in range(100)])
     with store.leases.join("b") as lease:
-        sizes, last = [], None
-        while some := store.claims.take(lease, [1, 2], 20, last, longest_first=True, parts=4):
-            sizes.append(len(some))
-            last = some[-1]
-    assert sizes == [20, 20, 15, 11, 8, 6, 5, 4, 4, 4, 3]
+        claimed: list[list[Claimed]] = [[]]
+        while some := store.claims.take(
+            lease,
+            [1, 2],
+            20,
+            claimed[-1][-1] if claimed[-1] else None,
+            longest_first=True,
+            parts=4,
+            least=least,
+        ):
+            claimed.append(some)
+    assert [len(some) for some in claimed[1:]] == sizes
 
 
 def test_what_is_stored_is_not_claimed_again(store: Store) -> None:
