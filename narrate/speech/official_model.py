@@ -31,6 +31,8 @@ from narrate.speech.published import load_published, load_weights
 __all__ = ["OfficialModel", "OutOfMemory", "Request", "Said"]
 
 _FLASH = "flash_attention_2"
+# What they record on a card overwrites, in each step, what the model kept of the step before.
+_RECORDING_MODES = ("reduce-overhead", "max-autotune")
 _FRAME_BYTES = 350_000  # one row's keys, values and the hidden states that are kept, 28 layers
 _ROW_BYTES = 1_000_000_000  # one row in the codec's decoder, 300 frames at a time
 _SHARE = 0.75
@@ -72,6 +74,7 @@ class OfficialModel:
         self._kind = checkpoint.kind
         cuda = torch.cuda.is_available()
         _check_attention(options.attention, cuda)
+        _check_mode(options.compile, cuda)
         self._device = torch.device("cuda" if cuda else "cpu")
         half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
         usual = "bfloat16" if half else "float32"
@@ -246,6 +249,15 @@ def _append_processor(
         return processors
 
     generator._get_logits_processor = make_with_last_word
+
+
+def _check_mode(mode: str | None, cuda: bool) -> None:
+    if cuda and mode in _RECORDING_MODES:
+        raise BackendError(
+            "the published package cannot speak from CUDA graphs, which this mode records",
+            where=f"--compile {mode}",
+            remedy="use --compile default, or --backend qwen, which has CUDA graphs of its own",
+        )
 
 
 def _check_attention(attention: str, cuda: bool) -> None:

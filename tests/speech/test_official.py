@@ -173,6 +173,18 @@ def test_flash_attention_without_a_card_is_refused_before_anything_is_spoken(
         next(backend.speak(iter(utterances()), voice))
 
 
+@pytest.mark.parametrize("mode", ["reduce-overhead", "max-autotune"])
+def test_a_mode_that_records_graphs_is_refused_on_a_card(
+    mode: str, base: Checkpoint, voice: Voice
+) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("there is no card here")
+    backend = OfficialBackend(options(base, compile=mode))
+    with pytest.raises(BackendError, match="cannot speak from CUDA graphs"):
+        next(backend.speak(iter(utterances()), voice))
+
+
 def test_it_pulls_no_more_than_it_is_about_to_speak(base: Checkpoint, voice: Voice) -> None:
     pulled: list[str] = []
 
