@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
@@ -137,13 +138,18 @@ def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
     from narrate import studio
     from narrate.cli.progress import ProgressView
     from narrate.flows.server import lost, prefect_server, without_heartbeats
+    from narrate.studio.crew import standing_by
 
-    with prefect_server(settings, debug=debug) as ready:
-        studio.plan_book(store, job)
-        # Importing Prefect takes a second: after the plan, and still beside the server's start.
+    with ExitStack() as stack:
+        ready = stack.enter_context(prefect_server(settings, debug=debug))
+        opened = studio.find_book(store, job)
+        stack.enter_context(standing_by(settings, opened.book.id, job.workers))
+        studio.plan_book(store, job, opened)
+        # What takes seconds to import comes after the plan, and still beside the server's start.
         from narrate.flows.book import narrate_book
         from narrate.tasks.progress import listening
 
+        studio.import_ahead(store, opened.book.id)
         ready()
         try:
             with without_heartbeats(settings), ProgressView() as view, listening(view.show):

@@ -158,6 +158,9 @@ class Backend(Protocol):
     def languages(self) -> tuple[str, ...]:
         """The language tags it speaks, sorted."""
 
+    def import_ahead(self) -> None:
+        """Import what it speaks with, where there is time before; `BackendError` without it."""
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Iterator[Spoken]:
         """Pull utterances lazily and yield each answer as soon as it is done, in any order.
 

@@ -18,6 +18,7 @@ from narrate.speech.caps import frame_cap
 from narrate.speech.model_backend import ModelBackend
 from narrate.speech.plain import without_marks
 from narrate.speech.prompts import prompt_of
+from narrate.speech.published import load_published
 
 if TYPE_CHECKING:
     from narrate.speech.official_model import OfficialModel, Request
@@ -62,6 +63,10 @@ class OfficialBackend(ModelBackend):
     def in_use(self) -> Mapping[str, str]:
         """Attention, device and precision of the loaded model, and rows; empty before."""
         return {**self._model.in_use, "batch": str(self._rows)} if self._model else {}
+
+    def import_ahead(self) -> None:
+        """Import the published package, some seconds; `BackendError` without it."""
+        load_published()
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples, batch after batch.

@@ -201,6 +201,9 @@ class PreviewBackend:
         """The language tags it speaks, sorted; regions of them are understood too."""
         return tuple(sorted(ESPEAK_VOICES))
 
+    def import_ahead(self) -> None:
+        """Nothing that takes long."""
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples in order.
 

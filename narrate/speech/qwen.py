@@ -6,6 +6,7 @@ none.
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
@@ -63,6 +64,17 @@ class QwenBackend(ModelBackend):
         """Batch, device and precision of the loaded engine; empty before it is loaded."""
         return self._engine.in_use if self._engine else {}
 
+    def import_ahead(self) -> None:
+        """Import the engine and torch, some seconds; `BackendError` without them."""
+        try:
+            importlib.import_module("narrate.engine.engine")
+        except ImportError as error:
+            raise BackendError(
+                "the engine's libraries are not installed",
+                where=str(error),
+                remedy="install them: pip install 'narrate[qwen]'",
+            ) from error
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples as soon as they are there, the longest texts first.
 
@@ -90,15 +102,10 @@ class QwenBackend(ModelBackend):
 
     def _loaded(self) -> Engine:
         if self._engine is None:
-            try:
-                from narrate.engine.engine import Engine
-                from narrate.engine.options import EngineOptions
-            except ImportError as error:
-                raise BackendError(
-                    "the engine's libraries are not installed",
-                    where=str(error),
-                    remedy="install them: pip install 'narrate[qwen]'",
-                ) from error
+            self.import_ahead()
+            from narrate.engine.engine import Engine
+            from narrate.engine.options import EngineOptions
+
             # The published package lays a cloned voice's text beside its codes, and the text of
             # the other kinds before them.
             switches = self._options.engine

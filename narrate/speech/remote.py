@@ -115,6 +115,9 @@ class RemoteBackend:
         """The language tags of the published models, sorted."""
         return language_codes(_LANGUAGES)
 
+    def import_ahead(self) -> None:
+        """Nothing that takes long."""
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each answer as it comes.
 

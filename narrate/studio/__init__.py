@@ -18,7 +18,7 @@ from narrate.studio.plan import (
 )
 from narrate.studio.progress import Report, Speaking
 from narrate.studio.shelf import unfinished
-from narrate.studio.speak import assist, speak
+from narrate.studio.speak import assist, import_ahead, speak
 from narrate.studio.stitch import stitch
 from narrate.studio.summary import Summary, summary
 from narrate.studio.survey import Survey, survey
@@ -42,6 +42,7 @@ __all__ = [
     "export",
     "find_book",
     "finished",
+    "import_ahead",
     "join",
     "plan_book",
     "redo",

@@ -52,9 +52,12 @@ _waiting: dict[str, _Processes] = {}
 def standing_by(settings: Settings, book_id: str, workers: int) -> Iterator[None]:
     """Have the processes of a crew of `workers` started for the block, though there is no plan yet.
 
-    The book's `crew` takes them; whoever is not wanted in the end has done nothing. Errors as for
-    `crew`.
+    The book's `crew` takes them; whoever is not wanted in the end has done nothing. Within such a
+    block for the same book another one starts none. Errors as for `crew`.
     """
+    if book_id in _waiting:
+        yield
+        return
     with _processes(settings, workers) as processes:
         _waiting[book_id] = processes
         try:

@@ -29,11 +29,24 @@ from narrate.studio.recorder import Recorder
 from narrate.studio.stitch import finished_chapters
 from narrate.studio.verify import Verifier, open_verifier
 
-__all__ = ["assist", "speak"]
+__all__ = ["assist", "import_ahead", "speak"]
 
 POLL_S = 0.5
 
 _log = logging.getLogger("narrate.studio")
+
+
+def import_ahead(store: Store, book_id: str) -> None:
+    """Import what the missing takes of a book will be spoken with, where there is time for it.
+
+    A model's libraries take seconds, which a run has while it waits for something else. Nothing is
+    imported for a book that is spoken. Errors as for `open_speech` and a backend without its
+    libraries.
+    """
+    if any(one.done < one.chunks for one in store.progress(book_id)):
+        backend, _ = open_speech(Job(**(require_book(store, book_id).job or {})))
+        with closing(backend):
+            backend.import_ahead()
 
 
 def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:

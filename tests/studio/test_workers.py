@@ -17,7 +17,7 @@ import pytest
 from narrate import studio
 from narrate.config import Job, Settings
 from narrate.errors import BusyError, UsageError
-from narrate.store import Store
+from narrate.store import NewTake, Store
 from narrate.studio.crew import standing_by
 from tests.conftest import SAMPLE_WORDS
 from tests.speech.speech_server import SpeechServer, hang, serving
@@ -51,6 +51,16 @@ from narrate.store import Store
 with Store(Settings.from_environment()) as store, store.leases.join("tale") as lease:
     print(len(store.claims.take(lease, [1, 2], 1000)), flush=True)
     store.claims.release(lease)
+"""
+
+IMPORTED = """
+import sys
+from narrate import studio
+from narrate.config import Settings
+from narrate.store import Store
+with Store(Settings.from_environment()) as store:
+    studio.import_ahead(store, "tale")
+print(bool({"torch", "qwen_tts"} & set(sys.modules)), flush=True)
 """
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -195,6 +205,35 @@ def test_workers_that_stand_by_speak_once_there_is_a_plan(
         assert sorted(studio.speak(store, book.id, lambda _: None)) == [1, 2]
         watcher.join()
     assert not list((home / "workers").iterdir())
+
+
+@pytest.mark.parametrize("missing", [True, False])
+@pytest.mark.parametrize("backend", ["qwen", "official"])
+def test_a_model_s_libraries_are_imported_ahead_where_something_is_missing(
+    backend: str,
+    missing: bool,
+    store: Store,
+    preview: Job,
+    spoken_sample: Path,
+    tiny_checkpoint: Path,
+    start: Start,
+) -> None:
+    voice = replace(preview, voice=str(spoken_sample), voice_text=SAMPLE_WORDS, backend=backend)
+    book = studio.plan_book(store, replace(voice, model=str(tiny_checkpoint)))
+    keys = {key for _, key in store.chunks(book.id)}
+    if not missing:
+        store.takes.add([NewTake(key, b"x", 1, 1, 0, 0, {}) for key in keys])
+    imported = start("-c", IMPORTED).stdout
+    assert imported and imported.readline() == f"{missing}\n"
+
+
+def test_they_stand_by_once_however_often_that_is_asked_for(home: Path) -> None:
+    settings = Settings.from_environment()
+    with standing_by(settings, "tale", 2):
+        first = list((home / "workers").iterdir())
+        with standing_by(settings, "tale", 2):
+            assert list((home / "workers").iterdir()) == first
+        assert list((home / "workers").iterdir()) == first
 
 
 def test_who_stood_by_for_nothing_is_gone_at_once(home: Path) -> None:
