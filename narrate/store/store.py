@@ -117,6 +117,7 @@ class Store:
             rows = zip(plan.chunks, keys, attempts, strict=True)
             for some in in_batches(rows):  # all at once would triple the memory
                 session.execute(insert(ChunkRow), [_chunk_values(book.id, *row) for row in some])
+        self.database.analyze(ChunkRow)
 
     def put_keys(self, book: Book, keys: Mapping[int, tuple[str, int]]) -> None:
         """Give the chunks at these positions other takes: (key, attempt) by position."""

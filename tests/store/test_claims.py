@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from narrate.core import Chunk, Plan, Span
 from narrate.store import Book, Claimed, Lease, NewTake, Store
@@ -116,6 +117,15 @@ def test_claims_get_smaller_towards_the_end_where_several_share_a_book(
         ):
             claimed.append(some)
     assert [len(some) for some in claimed[1:]] == sizes
+
+
+def test_a_server_has_counted_the_chunks_before_any_is_claimed(store: Store) -> None:
+    if store.database.is_sqlite:
+        pytest.skip("a file of our own counts nothing")
+    put_book(store, KEYS[:100])
+    with store.database.reading() as session:
+        query = text("select reltuples from pg_class where relname = 'chunks'")
+        assert session.scalar(query) == 100
 
 
 def test_what_is_stored_is_not_claimed_again(store: Store) -> None:
