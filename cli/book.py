@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -145,12 +146,11 @@ def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
         opened = studio.find_book(store, job)
         stack.enter_context(standing_by(settings, opened.book.id, job.workers))
         studio.plan_book(store, job, opened)
-        # What takes seconds to import comes after the plan, and still beside the server's start.
+        # Importing Prefect takes a second: after the plan, and still beside the server's start.
         from narrate.flows.book import narrate_book
         from narrate.tasks.progress import listening
 
-        studio.import_ahead(store, opened.book.id)
-        ready()
+        ready(partial(studio.import_ahead, store, opened.book.id))
         try:
             with without_heartbeats(settings), ProgressView() as view, listening(view.show):
                 return studio.Delivered.from_values(narrate_book(**job.parameters()))

@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from narrate.config import Settings
 from narrate.errors import BackendError, StorageError
@@ -33,10 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedServer", "lost", "prefect_server", "prepare_environment", "without_heartbeats"]
 
+AT_ONCE_S = 0.1
 START_S = 600.0  # one that fails ends, and is seen to; a busy machine needs minutes
 STOP_S = 2.0
 CHECK_S = 10.0
 LOG = "server.log"
+
+
+class Ready(Protocol):
+    """Waits until a server answers, and has something else done where there is a wait."""
+
+    def __call__(self, meanwhile: Callable[[], object] | None = None) -> None: ...
 
 
 def prepare_environment(settings: Settings, environ: MutableMapping[str, str]) -> None:
@@ -133,16 +140,18 @@ class EmbeddedServer:
                     start_new_session=True,  # Ctrl-C is for us; we end the server ourselves
                 )
 
-    def wait(self) -> None:
+    def wait(self, meanwhile: Callable[[], object] | None = None) -> None:
         """Return when the server answers; BackendError with the place of its log if it does not.
 
-        Before that, StorageError where its database is damaged.
+        What is to be done `meanwhile` is done where there is a wait. Before all that, StorageError
+        where its database is damaged.
         """
         self._looked_through.result()
+        if meanwhile and not self._answers_within(AT_ONCE_S):
+            meanwhile()
         until = time.monotonic() + START_S
         while time.monotonic() < until and self.process.poll() is None:
-            with contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError):
-                urllib.request.urlopen(f"{self.url}/health", timeout=START_S).close()
+            if self._answers_within(START_S):
                 return
             time.sleep(0.05)
         raise BackendError(
@@ -150,6 +159,12 @@ class EmbeddedServer:
             where=str(self.log),
             remedy="read that file; `--debug` shows more, and PREFECT_API_URL names another server",
         )
+
+    def _answers_within(self, seconds: float) -> bool:
+        with contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError):
+            urllib.request.urlopen(f"{self.url}/health", timeout=seconds).close()
+            return True
+        return False
 
     def stop(self, patience_s: float = STOP_S) -> None:
         """End the server, with some time to write what it holds; its database survives either."""
@@ -164,10 +179,10 @@ class EmbeddedServer:
 
 
 @contextlib.contextmanager
-def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Callable[[], None]]:
+def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Ready]:
     """Have Prefect report to the user's server, or to one of our own while the block runs.
 
-    Yields a function that waits until that server answers. The environment is what it was
+    Yields what waits until that server answers. The environment is what it was
     afterwards: a run that follows in this process has a home of its own.
     """
     there = set(os.environ)
@@ -187,18 +202,18 @@ def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Calla
 
 
 @contextlib.contextmanager
-def _the_users_own(settings: Settings) -> Iterator[Callable[[], None]]:
+def _the_users_own(settings: Settings) -> Iterator[Ready]:
     _make_home(settings)
     url = str(settings.prefect_api_url)
     try:
-        yield lambda: _check(url)
+        yield lambda meanwhile=None: _check(url)
     finally:
         if not _answers(url):
             leave_at_once()
 
 
 @contextlib.contextmanager
-def _embedded(settings: Settings) -> Iterator[Callable[[], None]]:
+def _embedded(settings: Settings) -> Iterator[Ready]:
     server = EmbeddedServer(settings)
     os.environ["PREFECT_API_URL"] = server.url
     patience_s = 0.0  # who stops a run is not kept waiting for its history

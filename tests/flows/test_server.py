@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,21 @@ def test_three_cold_starts_at_once_share_one_migration(home: Path) -> None:
     finally:
         for server in servers:
             server.stop()
+
+
+def test_something_else_is_done_where_a_start_is_waited_for(home: Path) -> None:
+    done: list[int] = []
+    server = EmbeddedServer(Settings.from_environment())
+    try:
+        server.wait(lambda: done.append(0))
+        assert done == [0]
+        for number in range(1, 50):  # a busy machine may have it answer late
+            server.wait(partial(done.append, number))
+            if done[-1] != number:
+                break
+    finally:
+        server.stop()
+    assert len(done) < 50
 
 
 def test_a_home_that_cannot_be_made_is_said(home: Path) -> None:
