@@ -182,8 +182,8 @@ class EmbeddedServer:
 def prefect_server(settings: Settings, *, debug: bool = False) -> Iterator[Ready]:
     """Have Prefect report to the user's server, or to one of our own while the block runs.
 
-    Yields what waits until that server answers. The environment is what it was
-    afterwards: a run that follows in this process has a home of its own.
+    Yields what waits until that server answers. The environment is what it was afterwards: a run
+    that follows in this process has a home of its own.
     """
     there = set(os.environ)
     if not debug:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,15 +66,13 @@ def open_speech(job: Job, *, download: bool = True) -> tuple[Backend, Voice]:
     return chosen.backend, chosen.voice
 
 
-def prepare_voice(job: Job) -> tuple[str, ...]:
+def prepare_voice(chosen: Cast) -> tuple[str, ...]:
     """Make sure that the voice's prompt is kept, and say where it came from."""
     from narrate.speech.prompts import prompt_of
 
-    chosen = cast(job)
-    with closing(chosen.backend):
-        if chosen.checkpoint is None:
-            return chosen.notes
-        found = prompt_of(chosen.voice, chosen.checkpoint)
+    if chosen.checkpoint is None:
+        return chosen.notes
+    found = prompt_of(chosen.voice, chosen.checkpoint)
     return (*chosen.notes, f"voice {chosen.voice.name}: {found.origin}")
 
 

@@ -17,7 +17,7 @@ from narrate.errors import BackendError, VoiceError
 from narrate.store import Claimed, Line, Store
 from narrate.studio.attempts import Attempts
 from narrate.studio.board import Board
-from narrate.studio.casting import open_speech, prepare_voice
+from narrate.studio.casting import cast, open_speech, prepare_voice
 from narrate.studio.clerk import Clerk
 from narrate.studio.crew import crew
 from narrate.studio.identity import speech_digest
@@ -74,7 +74,8 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             # First of all, so that the others' models are loaded while ours is.
             others = stack.enter_context(crew(Settings.from_environment(), book_id, job.workers))
             verifier = open_verifier(job.verify_asr)
-            backend, voice = open_speech(job)
+            chosen = cast(job)
+            backend, voice = chosen.backend, chosen.voice
             stack.enter_context(closing(backend))
             if speech_digest(backend, voice) != book.speech_digest:
                 raise VoiceError(
@@ -82,7 +83,7 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
                     where=voice.name,
                     remedy="run the same command again: it takes the voice as it is now",
                 )
-            notes += prepare_voice(job)
+            notes += prepare_voice(chosen)
             attempts = Attempts(store, book, backend, voice, job.attempts if backend.varies else 1)
             judge = Judge(store, book)
             judge.begin(lines)
@@ -248,7 +249,7 @@ class _Speaker:
                 yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
             if self.clerk.sharing > 1 and not self.said and len(self.claimed) >= fair:
                 return
-            some = self._claim(some[-1])
+            some = self._claim(some[-1]) or self._claim()  # what has come free since it was asked
 
     def _counted(self, stored: Iterable[Take]) -> Iterator[Take]:
         for take in stored:

@@ -88,7 +88,7 @@ def test_a_book_is_spoken_and_the_second_run_does_not_touch_the_recording(
     assert all(take.seed == seed_of(key) for key, take in takes.items())
     spoil(recording)
     assert studio.finished(store, job) is not None
-    assert prepare_voice(job) == ("voice me: from the cache",)
+    assert prepare_voice(cast(job)) == ("voice me: from the cache",)
     store.takes.drop([next(iter(takes))])
     assert run(store, job).wav == delivered.wav
 
