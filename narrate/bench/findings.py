@@ -75,8 +75,8 @@ def _against(groups: _Groups, what: str, by: str = "backend") -> Iterator[str]:
         ratio = second.median_s / first.median_s
         if too_few_runs(first, second):
             yield (
-                f"{where}: {best.axes[by]} took {first.median_s / second.median_s:.2f} times as "
-                f"long as {other.axes[by]}, in one run, which says little."
+                f"{where}: {best.axes[by]} took {seconds(first.median_s)} and {other.axes[by]} "
+                f"{seconds(second.median_s)}, in one run each: too few for a small difference."
             )
         elif first.max_s < second.min_s:
             yield (

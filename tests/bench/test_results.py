@@ -96,7 +96,7 @@ def test_runs_that_overlap_are_not_told_apart(results: Results) -> None:
 
 def test_one_run_says_little(results: Results) -> None:
     once = replace(results, cells=(_cell("a", (1.0,)), _cell("b", (2.0,))))
-    assert "a took 0.50 times as long as b, in one run, which says little" in report(once, ())
+    assert "a took 1 s and b 2 s, in one run each: too few" in report(once, ())
     assert comparison(results, once).count("one run says little") == 2
 
 
