@@ -21,6 +21,7 @@ from pathlib import Path
 
 from narrate.core import canonical_digest
 from narrate.errors import BackendError, UsageError, VoiceError
+from narrate.speech.published import from_extra
 from narrate.speech.weights_file import WeightsFile
 
 __all__ = [
@@ -124,19 +125,13 @@ def find_model(words: str, kind: str, *, download: bool = True) -> Path:
 
 
 def _from_hub(name: str, revision: str | None, download: bool) -> Path:
-    try:
+    with from_extra():
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import (
             HfHubHTTPError,
             HFValidationError,
             LocalEntryNotFoundError,
         )
-    except ImportError as error:
-        raise BackendError(
-            "the speech model's package is not installed",
-            where=str(error),
-            remedy="install it: pip install 'narrate[qwen]'",
-        ) from error
     by_hand = (
         f"download all files of https://huggingface.co/{name} on a machine that reaches it "
         f"(hf download {name} --local-dir FOLDER), copy the folder here, and give --model FOLDER"

@@ -8,6 +8,7 @@ same file. Two that start together compute it once: the second waits for the fir
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from narrate.core import Voice, VoicePrompt
-from narrate.errors import BackendError, VoiceError
+from narrate.errors import VoiceError
 from narrate.speech.files import in_turn, write_whole
 from narrate.speech.models import Checkpoint
+from narrate.speech.published import from_extra
 
 __all__ = ["FoundPrompt", "prompt_of"]
 
@@ -112,13 +114,5 @@ def _read(path: Path, voice: Voice) -> VoicePrompt | None:
 
 def _library(name: str) -> Any:
     """A library of the extra [qwen], imported only when a voice needs it."""
-    import importlib
-
-    try:
+    with from_extra():
         return importlib.import_module(name)
-    except ImportError as error:
-        raise BackendError(
-            "the speech model's package is not installed",
-            where=str(error),
-            remedy="install it: pip install 'narrate[qwen]'",
-        ) from error

@@ -24,10 +24,23 @@ from typing import Any
 
 from narrate.errors import BackendError
 
-__all__ = ["load_published", "load_weights"]
+__all__ = ["from_extra", "load_published", "load_weights"]
 
 _STAND_INS = ("sox", "torchaudio", "torchaudio.compliance", "torchaudio.compliance.kaldi")
 _CHATTY = ("transformers", "huggingface_hub", "qwen_tts", "torch._dynamo", "torch._inductor")
+
+
+@contextlib.contextmanager
+def from_extra(
+    missing: str = "the speech model's package is not installed", remedy: str = "install it"
+) -> Iterator[None]:
+    """Turn the ImportError of a library of the extra [qwen] into a `BackendError`."""
+    try:
+        yield
+    except ImportError as error:
+        raise BackendError(
+            missing, where=str(error), remedy=f"{remedy}: pip install 'narrate[qwen]'"
+        ) from error
 
 
 @functools.cache
@@ -36,16 +49,14 @@ def load_published() -> Any:
 
     Typed `Any`: the package ships no annotations that a type checker could use.
     """
-    try:
-        with _stand_ins(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = importlib.import_module("qwen_tts")
-    except ImportError as error:
-        raise BackendError(
-            "the speech model's package is not installed",
-            where=str(error),
-            remedy="install it: pip install 'narrate[qwen]'",
-        ) from error
+    with (
+        from_extra(),
+        _stand_ins(),
+        contextlib.redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        module = importlib.import_module("qwen_tts")
     _hush()
     return module
 

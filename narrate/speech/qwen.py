@@ -13,12 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from narrate.core import Spoken, Utterance, Voice
-from narrate.errors import BackendError
 from narrate.speech.backend import SpeechOptions
 from narrate.speech.caps import frame_cap
 from narrate.speech.model_backend import ModelBackend
 from narrate.speech.plain import without_marks
 from narrate.speech.prompts import prompt_of
+from narrate.speech.published import from_extra
 
 if TYPE_CHECKING:
     from narrate.engine.engine import Engine
@@ -66,14 +66,8 @@ class QwenBackend(ModelBackend):
 
     def import_ahead(self) -> None:
         """Import the engine and torch, some seconds; `BackendError` without them."""
-        try:
+        with from_extra("the engine's libraries are not installed", "install them"):
             importlib.import_module("narrate.engine.engine")
-        except ImportError as error:
-            raise BackendError(
-                "the engine's libraries are not installed",
-                where=str(error),
-                remedy="install them: pip install 'narrate[qwen]'",
-            ) from error
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples as soon as they are there, the longest texts first.
