@@ -16,7 +16,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -147,11 +146,11 @@ class EmbeddedServer:
         where its database is damaged.
         """
         self._looked_through.result()
-        if meanwhile and not self._answers_within(AT_ONCE_S):
+        if meanwhile and not _answers(self.url, AT_ONCE_S):
             meanwhile()
         until = time.monotonic() + START_S
         while time.monotonic() < until and self.process.poll() is None:
-            if self._answers_within(START_S):
+            if _answers(self.url, START_S):
                 return
             time.sleep(0.05)
         raise BackendError(
@@ -159,12 +158,6 @@ class EmbeddedServer:
             where=str(self.log),
             remedy="read that file; `--debug` shows more, and PREFECT_API_URL names another server",
         )
-
-    def _answers_within(self, seconds: float) -> bool:
-        with contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError):
-            urllib.request.urlopen(f"{self.url}/health", timeout=seconds).close()
-            return True
-        return False
 
     def stop(self, patience_s: float = STOP_S) -> None:
         """End the server, with some time to write what it holds; its database survives either."""
@@ -276,17 +269,17 @@ def _send_what_is_queued() -> None:
                 leave_at_once()
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, within_s: float = CHECK_S) -> bool:
     try:
-        _check(url)
+        _check(url, within_s)
     except BackendError:
         return False
     return True
 
 
-def _check(url: str) -> None:
+def _check(url: str, within_s: float = CHECK_S) -> None:
     try:
-        urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=CHECK_S).close()
+        urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=within_s).close()
     except (OSError, ValueError) as error:
         raise BackendError(
             f"no Prefect server answers: {getattr(error, 'reason', error)}",
