@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 
 from narrate.store import Claimed, Lease, Store
 
@@ -54,14 +53,11 @@ class Clerk:
             self._most = max(self._most // 2, LEAST_CLAIM_TAKES)
 
     def ask(self, chapters: Sequence[int], after: Claimed) -> None:
-        """Begin to claim for the next `claim` to return."""
+        """Begin to claim what comes after one, for the next `claim` to return."""
         self._ahead = self._begin(chapters, after, self._most // LEAST_OF_A_CLAIM)
 
     def claim(self, chapters: Sequence[int], after: Claimed | None = None) -> list[Claimed]:
-        """Return what was asked for, or claim now; empty when nothing is missing and free.
-
-        What comes after one is looked at first, and everything where nothing is left behind it.
-        """
+        """Return what was asked for, or claim now; empty when nothing is missing and free."""
         ahead, self._ahead = self._ahead, None
         began = time.monotonic()
         some = (ahead or self._begin(chapters, after)).result()
@@ -106,13 +102,12 @@ class Clerk:
         # Fewer towards the end, where there are others, so that all end together; but not so few
         # that each of them waits for the store.
         parts = 1 if self.sharing == 1 else 3 * self.sharing
-        take = partial(
-            self.store.claims.take,
+        return self.store.claims.take(
             self.lease,
             chapters,
             self._most,
+            after,
             longest_first=self.longest_first,
             parts=parts,
             least=max(LEAST_CLAIM_TAKES, least),
         )
-        return (take(after=after) if after else []) or take()  # what is tried again is not behind

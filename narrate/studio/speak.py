@@ -249,7 +249,7 @@ class _Speaker:
                 yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
             if self.clerk.sharing > 1 and not self.said and len(self.claimed) >= fair:
                 return
-            some = self._claim(some[-1]) or self._claim()  # what has come free since it was asked
+            some = self._claim(some[-1]) or self._claim()  # what is tried again is not behind
 
     def _counted(self, stored: Iterable[Take]) -> Iterator[Take]:
         for take in stored:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -105,18 +106,12 @@ def test_claims_get_smaller_towards_the_end_where_several_share_a_book(
 ) -> None:
     put_book(store, KEYS[:100], words=["x" * (1 + n % 7) for n in range(100)])
     with store.leases.join("b") as lease:
-        claimed: list[list[Claimed]] = [[]]
-        while some := store.claims.take(
-            lease,
-            [1, 2],
-            20,
-            claimed[-1][-1] if claimed[-1] else None,
-            longest_first=True,
-            parts=4,
-            least=least,
-        ):
-            claimed.append(some)
-    assert [len(some) for some in claimed[1:]] == sizes
+        take = partial(store.claims.take, longest_first=True, parts=4, least=least)
+        found, last = [], None
+        while some := take(lease, [1, 2], 20, last):
+            found.append(len(some))
+            last = some[-1]
+    assert found == sizes
 
 
 def test_a_server_has_counted_the_chunks_before_any_is_claimed(store: Store) -> None:

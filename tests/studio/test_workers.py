@@ -113,10 +113,14 @@ def preview(tale: Path, tmp_path: Path) -> Job:
 
 
 @pytest.fixture
-def asking(preview: Job, server: SpeechServer, spoken_sample: Path) -> Job:
+def cloned(preview: Job, spoken_sample: Path) -> Job:
+    return replace(preview, voice=str(spoken_sample), voice_text=SAMPLE_WORDS)
+
+
+@pytest.fixture
+def asking(cloned: Job, server: SpeechServer) -> Job:
     """Let the test see what is spoken, by whichever process."""
-    voice = replace(preview, voice=str(spoken_sample), voice_text=SAMPLE_WORDS)
-    return replace(voice, backend="remote", server=server.url, concurrency=2)
+    return replace(cloned, backend="remote", server=server.url, concurrency=2)
 
 
 def begin_worker(start: Start, book_id: str) -> subprocess.Popen[str]:
@@ -210,16 +214,10 @@ def test_workers_that_stand_by_speak_once_there_is_a_plan(
 @pytest.mark.parametrize("missing", [True, False])
 @pytest.mark.parametrize("backend", ["qwen", "official"])
 def test_a_model_s_libraries_are_imported_ahead_where_something_is_missing(
-    backend: str,
-    missing: bool,
-    store: Store,
-    preview: Job,
-    spoken_sample: Path,
-    tiny_checkpoint: Path,
-    start: Start,
+    backend: str, missing: bool, store: Store, cloned: Job, tiny_checkpoint: Path, start: Start
 ) -> None:
-    voice = replace(preview, voice=str(spoken_sample), voice_text=SAMPLE_WORDS, backend=backend)
-    book = studio.plan_book(store, replace(voice, model=str(tiny_checkpoint)))
+    job = replace(cloned, backend=backend, model=str(tiny_checkpoint))
+    book = studio.plan_book(store, job)
     keys = {key for _, key in store.chunks(book.id)}
     if not missing:
         store.takes.add([NewTake(key, b"x", 1, 1, 0, 0, {}) for key in keys])
@@ -247,16 +245,11 @@ def test_who_stood_by_for_nothing_is_gone_at_once(home: Path) -> None:
 
 @pytest.mark.parametrize("company", ["there", "expected"])
 def test_the_engine_leaves_others_their_share(
-    company: str,
-    store: Store,
-    preview: Job,
-    spoken_sample: Path,
-    tiny_checkpoint: Path,
-    start: Start,
+    company: str, store: Store, cloned: Job, tiny_checkpoint: Path, start: Start
 ) -> None:
     """It computes many sentences at once, and yet takes no more of them than others can spare."""
-    voice = replace(preview, voice=str(spoken_sample), voice_text=SAMPLE_WORDS, backend="qwen")
-    job = replace(voice, model=str(tiny_checkpoint), batch_size=64, frames_per_character=0.05)
+    model = replace(cloned, backend="qwen", model=str(tiny_checkpoint))
+    job = replace(model, batch_size=64, frames_per_character=0.05)
     book = studio.plan_book(store, replace(job, attempts=1, workers=1 + (company == "expected")))
     if company == "there":
         other = start("-c", JOIN)
