@@ -25,19 +25,23 @@ from triton.runtime.errors import OutOfResources
 
 from benchmarks.timing import CARD, Record, distance, microseconds, normal, write
 from narrate.bench.weights.configs import speech_tokenizer_config
-from narrate.engine.codec import Codec, codec, fast_wave, read_codec_config
+from narrate.engine.codec import Codec, codec, fast_unit, fast_wave, read_codec_config
 from narrate.engine.codec.layers import FP32 as FULL
-from narrate.engine.codec.layers import GELU, Conv, Grade, Snake, parted
-from narrate.engine.codec.wave import plain_conv
+from narrate.engine.codec.layers import GELU, Conv, Grade, Grades, Level, Snake, Unit, parted
+from narrate.engine.codec.wave import plain_conv, plain_unit
 from narrate.engine.codec.weights import codec_tensors
 
 FRAME_MS = 80
+own_grades_of = codec.grades_of
 TILE_FRAMES = 512
 FP32, FP16, BF16 = torch.float32, torch.float16, torch.bfloat16
 
 
 class Case(NamedTuple):
-    """A convolution: taps, dilation, steps, channels, times a frame, grades, and its epilogue."""
+    """A convolution: taps, dilation, steps, channels, times a frame, grades, and its epilogue.
+
+    `after` says what follows: snake, gelu, live, an addition, and whether, or as what, it is kept.
+    """
 
     taps: int
     dilation: int
@@ -50,7 +54,7 @@ class Case(NamedTuple):
     after: str
 
 
-HALF, PAIRS, EARLY = (Grade(FP16, parts) for parts in (1, codec.PARTS_OF_LEVEL_1, 3))
+HALF, PAIRS, EARLY = (Grade(FP16, parts) for parts in (1, 2, 3))
 CASES = {
     "transformer qkv": Case(1, 1, 1, 512, 3072, 3, EARLY, FULL, ""),
     "transformer down": Case(1, 1, 1, 1024, 512, 3, EARLY, FULL, "add"),
@@ -58,45 +62,34 @@ CASES = {
     "widen": Case(1, 1, 1, 1024, 4096, 4, EARLY, EARLY, "gelu"),
     "narrow": Case(1, 1, 1, 4096, 1024, 4, EARLY, EARLY, "add live"),
     "first": Case(7, 1, 1, 1024, 1536, 4, EARLY, PAIRS, "snake live"),
+    "up 768": Case(2, 1, 8, 1536, 768, 4, PAIRS, HALF, "snake live wide"),
+    "wide 768": Case(7, 3, 1, 768, 768, 32, HALF, PAIRS, "snake"),
+    "point 768": Case(1, 1, 1, 768, 768, 32, EARLY, HALF, "add snake live wide"),
+    "up 384": Case(2, 1, 5, 768, 384, 32, HALF, HALF, "snake live keep"),
+    "wide 384": Case(7, 3, 1, 384, 384, 160, HALF, HALF, "snake"),
+    "point 384": Case(1, 1, 1, 384, 384, 160, HALF, HALF, "add snake live keep"),
+    "up 192": Case(2, 1, 4, 384, 192, 160, HALF, HALF, "snake live keep"),
+    "up 96": Case(2, 1, 3, 192, 96, 640, HALF, HALF, "snake live keep"),
 }
-for _width, _step, _rate in ((768, 8, 4), (384, 5, 32), (192, 4, 160), (96, 3, 640)):
-    _reads = PAIRS if _width == 768 else HALF
-    CASES |= {
-        f"up {_width}": Case(
-            2, 1, _step, 2 * _width, _width, _rate, _reads, _reads, "snake live keep"
-        ),
-        f"wide {_width}": Case(
-            7, 3, 1, _width, _width, _rate * _step, _reads, _reads, "snake"
-        ),
-        f"point {_width}": Case(
-            1, 1, 1, _width, _width, _rate * _step, _reads, _reads, "add snake live keep"
-        ),
-    }  # fmt: skip
-
-TILES = {
-    "thin": [
-        (128, 128, 32, 8, 4),
-        (128, 128, 32, 4, 4),
-        (256, 128, 32, 8, 3),
-        (128, 32, 32, 4, 5),
-        (64, 128, 32, 4, 4),
-        (256, 32, 32, 4, 5),
-    ],
-    "fp16": [
-        (128, 128, 64, 8, 4),
-        (128, 128, 64, 8, 3),
-        (128, 128, 64, 4, 3),
-        (128, 256, 64, 8, 3),
-        (256, 128, 64, 8, 3),
-        (128, 64, 64, 4, 4),
-    ],
+UNITS = {"unit 192": (192, 640), "unit 96": (96, 1920)}  # channels, times a frame
+# How the first level is computed: its upsampling, long convolutions and points. First the
+# product's own.
+LEVELS = {
+    "2, 1 and 3 parts": Level(PAIRS, HALF, EARLY, FP32),
+    "2, 1 and 2 parts": Level(PAIRS, HALF, PAIRS, FP32),
+    "one part": Level(HALF, HALF, HALF, FP16),
+    "two parts": Level(PAIRS, PAIRS, PAIRS, FP16),
+    "three parts": Level(EARLY, EARLY, EARLY, FP32),
 }
-
-
-def tiles_of(case: Case) -> list[fast_wave.Tile]:
-    """The tiles to try."""
-    thin = case.out == 96 and case.taps != 2
-    return [fast_wave.Tile(*tile) for tile in TILES["thin" if thin else "fp16"]]
+TILES = [
+    (128, 128, 64, 8, 4),
+    (128, 128, 64, 8, 3),
+    (128, 128, 64, 4, 3),
+    (128, 128, 64, 4, 4),
+    (128, 256, 64, 8, 3),
+    (256, 128, 64, 8, 3),
+    (128, 64, 64, 4, 4),
+]
 
 
 def compute_of(case: Case, frames: int) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -106,12 +99,13 @@ def compute_of(case: Case, frames: int) -> tuple[Callable[[], object], Callable[
     scale = torch.ones(steps * out, device=CARD) if reads.parts == 3 else None
     weight = parted(weight, reads, weights=True).contiguous()
     bias = normal(steps * out, dtype=FP32)
-    conv = Conv(weight, bias, dilation, steps, gives, reads, scale)
-    added = FP32 if reads == EARLY else gives.dtype
+    kept = FP32 if "wide" in after else None
+    conv = Conv(weight, bias, dilation, steps, gives, reads, scale, kept)
+    added = FP32 if reads == EARLY else conv.keeps
     given: dict[str, Any] = {
         "live": torch.ones(frames, device=CARD, dtype=torch.int32) if "live" in after else None,
         "add": normal(frames * rate * steps, out, dtype=added) if "add" in after else None,
-        "keep": after in ("", "add") or "keep" in after,
+        "keep": after in ("", "add") or "keep" in after or "wide" in after,
     }
     if "snake" in after:
         given["bend"] = Snake(*(normal(out, dtype=FP32, scale=0.1).exp() for _ in range(2)))
@@ -133,7 +127,7 @@ def compile_one(job: tuple[str, fast_wave.Tile]) -> None:
 
 def by_tile() -> list[Record]:
     """Each convolution by tile: microseconds for TILE_FRAMES frames, TFLOP/s, error."""
-    jobs = [(name, tile) for name, case in CASES.items() for tile in tiles_of(case)]
+    jobs = [(name, tile) for name in CASES for tile in map(fast_wave.Tile._make, TILES)]
     with multiprocessing.get_context("spawn").Pool(14) as pool:
         pool.map(compile_one, jobs, chunksize=2)
     return [record for name, case in CASES.items() if (record := one_case(name, case))]
@@ -148,7 +142,7 @@ def one_case(name: str, case: Case) -> Record:
     flops = 2 * case.taps * channels * case.rate * TILE_FRAMES
     times: dict[str, float] = {}
     far = 0.0
-    for tile in tiles_of(case):
+    for tile in map(fast_wave.Tile._make, TILES):
         fast_wave.tile_of = lambda conv, tile=tile: tile  # type: ignore[misc]
         try:
             far = max(far, distance(ours()[1], wanted))  # type: ignore[index]
@@ -166,6 +160,36 @@ def one_case(name: str, case: Case) -> Record:
         "error": far,
     }
     print(name, best, round(times[best]), "us", record["tflops"], f"{far:.1e}", flush=True)
+    return record
+
+
+def one_unit(name: str) -> Record:
+    """A residual unit that is one kernel."""
+    channels, rate = UNITS[name]
+
+    def conv(taps: int, dilation: int) -> Conv:
+        weight = normal(taps, channels, channels, scale=(taps * channels) ** -0.5, dtype=FP16)
+        return Conv(weight, normal(channels, dtype=FP32), dilation, 1, HALF, HALF)
+
+    def snake() -> Snake:
+        return Snake(*(normal(channels, dtype=FP32, scale=0.1).exp() for _ in range(2)))
+
+    def given(frames: int) -> tuple[Any, ...]:
+        bent, x = (normal(frames * rate, channels, dtype=FP16) for _ in range(2))
+        return bent, x, unit, torch.ones(frames, device=CARD, dtype=torch.int32), after, True
+
+    unit, after = Unit(snake(), conv(7, 3), snake(), conv(1, 1)), snake()
+    few, many = given(16), given(TILE_FRAMES)
+    spent = microseconds(lambda: fast_unit.unit(*many), replays=10)
+    record = {
+        "part": "units",
+        "name": name,
+        "frames": TILE_FRAMES,
+        "us": round(spent, 1),
+        "tflops": round(2 * 8 * channels**2 * rate * TILE_FRAMES / spent / 1e6),
+        "error": distance(fast_unit.unit(*few)[1], plain_unit(*few)[1]),
+    }
+    print(record, flush=True)
     return record
 
 
@@ -191,6 +215,12 @@ def random_folder(folder: Path) -> Path:
     return folder
 
 
+def grades_of(first: Level, dtype: torch.dtype, levels: int) -> Grades:
+    """As the product's own, with another first level."""
+    usual = own_grades_of(dtype, levels)
+    return usual if dtype == FP32 else usual._replace(levels=(first, *usual.levels[1:]))
+
+
 def whole(folder: Path) -> list[Record]:
     """Whole passes: noise against fp32, milliseconds, times real time."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
@@ -200,9 +230,10 @@ def whole(folder: Path) -> list[Record]:
     records: list[Record] = []
     cases = [(FP32, "torch", 512), (FP32, "triton", 512), (BF16, "torch", 512)]
     cases += [(BF16, "triton", frames) for frames in (256, 1024, 2048)]
-    parts = codec.PARTS_OF_LEVEL_1
-    for number, (dtype, kernels, frames) in enumerate([*cases, cases[-2], cases[-2], cases[-2]]):
-        codec.PARTS_OF_LEVEL_1 = parts if number < len(cases) else number - len(cases) + 1
+    usual = next(iter(LEVELS))
+    chosen = [(*case, usual) for case in cases] + [(*cases[-2], level) for level in LEVELS]
+    for dtype, kernels, frames, level in chosen:
+        codec.grades_of = partial(grades_of, LEVELS[level])
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         began = time.perf_counter()
@@ -217,7 +248,7 @@ def whole(folder: Path) -> list[Record]:
             "asked": str(dtype),
             "kernels": kernels,
             "frames": frames,
-            "parts_of_level_1": codec.PARTS_OF_LEVEL_1,
+            "level_1": level,
             "snr_db": round(20 * math.log10(float(wanted.norm() / noise.norm().clamp(1e-9))), 1),
             "most_steps_off": float(noise.abs().max()),
             "transformer_ms": round(run, 3),
@@ -242,6 +273,7 @@ def main() -> None:
     chosen = fast_wave.tile_of
     with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
         records = by_tile() if given.tiles else []
+        records += [one_unit(name) for name in UNITS] if given.tiles else []
         fast_wave.tile_of = chosen
         records += whole(random_folder(Path(folder)))
     write(given.out, records)

@@ -37,6 +37,8 @@ _ENGINE = (
     ),
     ("engine-1.7b-h200.json", "engine, 1.7B", ""),
     ("engine-0.6b-h200.json", "engine, 0.6B", ""),
+    ("engine-1.7b-h200-7718.json", "engine, 1.7B, 7,718 chunks", ""),
+    ("engine-0.6b-h200-7718.json", "engine, 0.6B, 7,718 chunks", ""),
     ("official-1.7b-h200.json", "published package, 1.7B", ""),
 )
 

@@ -1,67 +1,24 @@
 """Rehearsals with Triton's own compiler, for a card that is made of paper.
 
-What stands at Triton's edge to the hardware is replaced: kernels are compiled to the last byte, and
-a launch is written down. `test_hurry.py` runs this in a process of its own, because other tests
-have Triton interpret.
+`test_hurry.py` runs this in a process of its own, because other tests have Triton interpret.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import triton
 import triton.language as tl
-from triton.backends.compiler import GPUTarget
-from triton.backends.driver import DriverBase
 
 from narrate.engine.hurry import rehearse
+from tests.engine.paper import Paper
 
 WIDTHS = (16, 32, 64, 128)
-
-
-class Paper(DriverBase):  # type: ignore[misc]
-    """A Hopper card on which launches are written down: `launches`, the threads they came from."""
-
-    def __init__(self) -> None:
-        self.launches: list[str] = []
-        self.utils = self
-
-    def launcher_cls(self, _source: object, _metadata: object) -> Callable[..., None]:
-        return lambda *_: self.launches.append(threading.current_thread().name)
-
-    def load_binary(self, *_: object) -> tuple[object, ...]:
-        return object(), object(), 0, 0, 1024
-
-    def get_device_properties(self, _device: int) -> dict[str, int]:
-        return {"max_shared_mem": 1 << 20}
-
-    @classmethod
-    def is_active(cls) -> bool:
-        return True
-
-    def map_python_to_cpp_type(self, ty: str) -> str:
-        return ty
-
-    def get_current_target(self) -> GPUTarget:
-        return GPUTarget("cuda", 90, 32)
-
-    def get_current_device(self) -> int:
-        return 0
-
-    def get_current_stream(self, _device: int) -> int:
-        return 0
-
-    def get_active_torch_device(self) -> torch.device:
-        return torch.device("cpu")
-
-    def get_benchmarker(self) -> Any:
-        raise NotImplementedError
 
 
 def _add_one(x, BLOCK: tl.constexpr):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -54,18 +58,32 @@ def test_a_convolution_with_its_epilogue(
             assert (got - wanted).abs().max() < 1e-4
 
 
+# The copy engine brings a tile away where both of its parts are whole: 32 channels, and not 24.
+@pytest.mark.parametrize("channels", [24, 32])
+@pytest.mark.parametrize("kept", [None, torch.float32])
 @pytest.mark.parametrize("parts", [2, 3])
-def test_a_result_in_parts(parts: int) -> None:
-    conv = Conv(normal(2, 3 * 24, 16), normal(72), 1, 3, Grade(torch.float16, parts))
+def test_a_result_in_parts(parts: int, kept: torch.dtype | None, channels: int) -> None:
+    out = 3 * channels
+    conv = Conv(normal(2, out, 16), normal(out), 1, 3, Grade(torch.float16, parts), FP32, kept=kept)
     live = torch.tensor([0, 1, 1, 0, 1, 1], dtype=torch.int32, device=DEVICE)
-    x = normal(TIME, 16)
-    exact, silenced = PLAIN.conv(x, replace(conv, out=FP32), live)
+    x, add = normal(TIME, 16), normal(TIME * 3, channels).to(conv.keeps)
+    exact, silenced = PLAIN.conv(x, replace(conv, out=FP32), live, add)
     for waves in (FAST, PLAIN):
-        raw, bent = waves.conv(x, conv, live)
-        assert raw.shape == exact.shape and bent.shape == (TIME * 3, 2 * 24)
-        assert (raw.float() - exact).abs().max() < 2e-2
+        raw, bent = waves.conv(x, conv, live, add)
+        assert raw.dtype == conv.keeps and raw.shape == exact.shape
+        assert bent.shape == (TIME * 3, 2 * channels)
+        assert (raw.float() - exact).abs().max() < (1e-4 if kept else 2e-2)
         upper, lower = bent.float().chunk(2, -1)
         assert (upper + lower - silenced).abs().max() < 3e-5
+
+
+def test_what_is_kept_has_its_own_type() -> None:
+    conv = Conv(normal(1, 32, 32), normal(32), out=Grade(torch.float16), kept=torch.float32)
+    x = normal(TIME, 32)
+    for waves in (FAST, PLAIN):
+        raw, bent = waves.conv(x, conv)
+        assert (raw.dtype, bent.dtype) == (torch.float32, torch.float16)
+        assert torch.equal(raw.half(), bent) and not torch.equal(raw, bent.float())
 
 
 @pytest.mark.parametrize("wide", [32, 20, 3])
@@ -165,3 +183,14 @@ def test_the_end_of_a_past_stands_in_the_gaps() -> None:
         got, given = found.view(FRAMES, -1), end.view(2, -1)
         assert torch.equal(got[[1, 2, 5]], given[[0, 1, 1]])
         assert torch.equal(got[[0, 3, 4]], x.view(FRAMES, -1)[[0, 3, 4]])
+
+
+@pytest.mark.slow
+def test_every_kernel_compiles_at_the_published_sizes() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         str(Path(__file__).with_name("compiled.py"))],
+        env={**os.environ, "TRITON_INTERPRET": "0"},
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from narrate.engine.codec.config import read_codec_config
-from narrate.engine.codec.layers import FP32, Grade
+from narrate.engine.codec.layers import FP32, Grade, Grades, Level
 from narrate.engine.codec.packing import Layout, Pass, Run, Span, cut
 from narrate.engine.codec.transformer import Places, latents
 from narrate.engine.codec.wave import PLAIN, Waves, sound
@@ -30,8 +30,6 @@ __all__ = ["Codec", "Samples"]
 
 Samples = np.ndarray[tuple[int], np.dtype[np.int16]]
 _FRAMES_A_PASS = 1024
-_FAST_TILE = 64  # queries a program of the fast attention
-PARTS_OF_LEVEL_1 = 2
 
 
 @dataclass(slots=True)
@@ -68,15 +66,12 @@ class Codec:
         graphs: bool = True,
     ) -> None:
         self.config = read_codec_config(folder)
-        grain = (
-            self.config.window if Kernels.choose(device, kernels).name == "torch" else _FAST_TILE
-        )
-        self.layout = Layout.of(self.config, frames, grain)
+        self._kernels = Kernels.choose(device, kernels)
+        self._waves = choose_waves(self._kernels.name)
+        self.layout = Layout.of(self.config, frames, self._waves.grain or self.config.window)
         self.device = device
         levels = len(self.config.rates)
         self._weights = load_codec(folder, self.config, device, grades_of(dtype, levels))
-        self._kernels = Kernels.choose(device, kernels)
-        self._waves = choose_waves(self._kernels.name)
         size = self.layout.run_frames
         self._codes = torch.zeros(size, self.config.quantizers, dtype=torch.int32, device=device)
         # By place of a run: utterance, position, place among the latents (the last: nowhere).
@@ -289,16 +284,18 @@ class Codec:
                 self._done.append((item.key, whole))
 
 
-def grades_of(dtype: torch.dtype, levels: int) -> list[Grade]:
-    """How the first convolution and the levels of the wave decoder are computed, for a `dtype`.
+def grades_of(dtype: torch.dtype, levels: int) -> Grades:
+    """How the wave decoder and what comes before it are computed, for a `dtype`.
 
     NOTE: 16 bits are those of fp16, also where bf16 is asked for: they cost the same and keep three
-    digits more. What is early is magnified by all that follows, so it keeps more (docs/log.md).
+    digits more. What is early is magnified by all that follows, so it keeps more, but where it
+    costs most, in the first level's longer convolutions (docs/log.md).
     """
     if dtype not in (torch.float16, torch.bfloat16):
-        return [FP32] * (levels + 1)
-    half = torch.float16
-    return [Grade(half, 3), Grade(half, PARTS_OF_LEVEL_1)] + [Grade(half)] * (levels - 1)
+        return Grades.of(FP32, levels)
+    half, two, three = (Grade(torch.float16, parts) for parts in (1, 2, 3))
+    first = Level(up=two, wide=half, point=three, kept=torch.float32)
+    return Grades(three, (first, *[Level.of(half)] * (levels - 1)))
 
 
 def choose_waves(kernels: str) -> Waves:

@@ -9,6 +9,7 @@ __all__ = ["FAST"]
 
 FAST = Waves(
     name="triton",
+    grain=fast_window.TILE,
     conv=fast_wave.conv,
     part=fast_places.part,
     depthwise=fast_places.depthwise,

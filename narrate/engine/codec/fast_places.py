@@ -11,7 +11,7 @@ import triton.language as tl
 
 from narrate.engine.codec.layers import FP32, Grade, NextBlock
 
-__all__ = ["depthwise", "narrow", "part", "paste", "store_parts"]
+__all__ = ["depthwise", "left_over", "narrow", "part", "paste", "store_parts"]
 
 
 @triton.jit
@@ -23,15 +23,19 @@ def narrow(x, kind: tl.constexpr):
 
 
 @triton.jit
+def left_over(y, upper):
+    """What y's upper part leaves over; beyond the type's range nothing that it could hold."""
+    rest = tl.where(tl.abs(y) > 65504.0, 0.0, y - upper.to(tl.float32))
+    return rest.to(upper.dtype)
+
+
+@triton.jit
 def store_parts(to, y, WIDTH: tl.constexpr, PARTS: tl.constexpr, mask):
     """Store y in one part, or in two that lie WIDTH apart."""
-    kind = to.dtype.element_ty
-    upper = narrow(y, kind)
+    upper = narrow(y, to.dtype.element_ty)
     tl.store(to, upper, mask=mask)
     if PARTS > 1:
-        # What is beyond the type's range leaves nothing over that it could hold.
-        rest = tl.where(tl.abs(y) > 65504.0, 0.0, y - upper.to(tl.float32))
-        tl.store(to + WIDTH, rest.to(kind), mask=mask)
+        tl.store(to + WIDTH, left_over(y, upper), mask=mask)
 
 
 @triton.jit

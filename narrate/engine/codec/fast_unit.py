@@ -2,7 +2,8 @@
 
 Where all channels fit one program, what stands between the two convolutions never leaves it. Their
 number is three times a power of two and a product's sides are powers of two, so the columns are
-divided in two parts of 2/3 and 1/3 that share the left side.
+divided in two parts of 2/3 and 1/3 that share the left side. The copy engine fetches and brings
+away everything.
 """
 
 from __future__ import annotations
@@ -32,30 +33,23 @@ def _bend(sums, rate, gain, column, EXACT: tl.constexpr):
 
 
 @triton.jit
-def _part(weight, rows, columns, WIDTH: tl.constexpr):
-    return tl.load(weight + rows[:, None] * WIDTH + columns[None])
-
-
-@triton.jit
 def _finish(
-    sums, bias, add, rate, gain, alive, raw, bent, at, inside, column,
-    CHANNELS: tl.constexpr, KEEP: tl.constexpr, EXACT: tl.constexpr,
+    sums, bias, add_tiles, rate, gain, alive, raw_tiles, bent_tiles, begin, left, column,
+    kind: tl.constexpr, KEEP: tl.constexpr, EXACT: tl.constexpr,
 ):  # fmt: skip
-    to = at.to(tl.int64)[:, None] * CHANNELS + column[None]
-    mask = inside[:, None]
     sums += tl.load(bias + column)[None]
-    sums += tl.load(add + to, mask=mask, other=0.0).to(tl.float32)
-    kind = bent.dtype.element_ty
+    sums += add_tiles.load([begin, left]).to(tl.float32)
     if KEEP:
-        tl.store(raw + to, narrow(sums, kind), mask=mask)
+        raw_tiles.store([begin, left], narrow(sums, kind))
     sums = _bend(sums, rate, gain, column, EXACT)
-    tl.store(bent + to, narrow(sums * alive[:, None], kind), mask=mask)
+    bent_tiles.store([begin, left], narrow(sums * alive[:, None], kind))
 
 
 @triton.jit
 def _unit_kernel(
-    x_tiles, wide_1, wide_2, wide_bias, rate, gain, point, point_bias, add, next_rate, next_gain,
-    live, raw, bent, time, steps_a_frame,
+    x_tiles, wide_1, wide_2, point_11, point_12, point_21, point_22,
+    add_1, add_2, raw_1, raw_2, bent_1, bent_2,
+    wide_bias, rate, gain, point_bias, next_rate, next_gain, live, time, steps_a_frame,
     TAPS: tl.constexpr, DILATION: tl.constexpr, CHANNELS: tl.constexpr, FIRST: tl.constexpr,
     SECOND: tl.constexpr, KEEP: tl.constexpr, EXACT: tl.constexpr, TIMES: tl.constexpr,
     DEPTH: tl.constexpr,
@@ -73,31 +67,31 @@ def _unit_kernel(
         a = x_tiles.load([begin - (TAPS - 1 - tap) * DILATION, first])
         sums_1 = tl.dot(a, wide_1.load([tap * CHANNELS, first]).trans(), sums_1)
         sums_2 = tl.dot(a, wide_2.load([tap * CHANNELS + FIRST, first]).trans(), sums_2)
-    kind = bent.dtype.element_ty
+    kind: tl.constexpr = x_tiles.dtype
     sums_1 += tl.load(wide_bias + left)[None]
     sums_2 += tl.load(wide_bias + right)[None]
-    bent_1 = narrow(_bend(sums_1, rate, gain, left, EXACT), kind)
-    bent_2 = narrow(_bend(sums_2, rate, gain, right, EXACT), kind)
+    between_1 = narrow(_bend(sums_1, rate, gain, left, EXACT), kind)
+    between_2 = narrow(_bend(sums_2, rate, gain, right, EXACT), kind)
     inside = at < time
     alive = tl.load(live + at // steps_a_frame, mask=inside, other=0).to(tl.float32)
-    sums_1 = tl.dot(bent_1, _part(point, left, left, CHANNELS).trans())
-    sums_1 = tl.dot(bent_2, _part(point, left, right, CHANNELS).trans(), sums_1)
+    sums_1 = tl.dot(between_1, point_11.load([0, 0]).trans())
+    sums_1 = tl.dot(between_2, point_12.load([0, FIRST]).trans(), sums_1)
     _finish(
-        sums_1, point_bias, add, next_rate, next_gain, alive, raw, bent, at, inside, left,
-        CHANNELS, KEEP, EXACT,
+        sums_1, point_bias, add_1, next_rate, next_gain, alive, raw_1, bent_1, begin, 0, left,
+        kind, KEEP, EXACT,
     )  # fmt: skip
-    sums_2 = tl.dot(bent_1, _part(point, right, left, CHANNELS).trans())
-    sums_2 = tl.dot(bent_2, _part(point, right, right, CHANNELS).trans(), sums_2)
+    sums_2 = tl.dot(between_1, point_21.load([FIRST, 0]).trans())
+    sums_2 = tl.dot(between_2, point_22.load([FIRST, FIRST]).trans(), sums_2)
     _finish(
-        sums_2, point_bias, add, next_rate, next_gain, alive, raw, bent, at, inside, right,
-        CHANNELS, KEEP, EXACT,
+        sums_2, point_bias, add_2, next_rate, next_gain, alive, raw_2, bent_2, begin, FIRST, right,
+        kind, KEEP, EXACT,
     )  # fmt: skip
 
 
 def tile_of_unit(channels: int) -> Tile:
     """By measurement (docs/log.md), and fixed, so that a run repeats to the last bit."""
     depth = next(depth for depth in (64, 32, 16) if channels % depth == 0)
-    return Tile(64 if channels > 96 else 128, channels, depth, 4, 3)
+    return Tile(64, channels, depth, 4, 3) if channels > 96 else Tile(128, channels, depth, 4, 4)
 
 
 def _parts(channels: int) -> tuple[int, int]:
@@ -113,6 +107,7 @@ def _fits(unit: Unit, device: torch.device) -> bool:
     _, second = _parts(channels)
     return (
         unit.wide.out == unit.point.out == _HALF
+        and unit.point.keeps == _HALF.dtype
         and wide_in == wide_out == out == channels <= _MOST_CHANNELS
         and second >= _LEAST_PART
         and second & (second - 1) == 0
@@ -136,12 +131,20 @@ def unit(
     tile = tile_of_unit(channels)
     raw, out = torch.empty_like(x), torch.empty_like(x)
     flat = unit.wide.weight.view(taps * channels, channels)
+    point, halves = unit.point.weight.view(channels, channels), (first, second)
     _unit_kernel[(triton.cdiv(len(x), tile.times),)](
         TensorDescriptor.from_tensor(bent, [tile.times, tile.depth]),
-        TensorDescriptor.from_tensor(flat, [first, tile.depth]),
-        TensorDescriptor.from_tensor(flat, [second, tile.depth]),
-        unit.wide.bias, unit.between.rate, unit.between.gain, unit.point.weight, unit.point.bias,
-        x, following.rate, following.gain, live, raw, out, len(x), len(x) // len(live),
+        *[TensorDescriptor.from_tensor(flat, [columns, tile.depth]) for columns in halves],
+        *[
+            TensorDescriptor.from_tensor(point, [rows, columns])
+            for rows in halves for columns in halves
+        ],
+        *[
+            TensorDescriptor.from_tensor(one, [tile.times, columns])
+            for one in (x, raw, out) for columns in halves
+        ],
+        unit.wide.bias, unit.between.rate, unit.between.gain, unit.point.bias,
+        following.rate, following.gain, live, len(x), len(x) // len(live),
         taps, unit.wide.dilation, channels, first, second, keep,
         not x.is_cuda,  # the interpreter knows no assembly
         tile.times, tile.depth,

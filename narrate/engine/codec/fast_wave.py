@@ -2,12 +2,14 @@
 
 A convolution over [time, channels] is a product whose left side is read again for every tap, from
 the cache; bias, residual, snake and the silence of the gaps are its epilogue, so an activation is
-written once and read once by the next product.
+written once and read once by the next product. On cards with a copy engine it fetches what a
+product reads and brings away what it gives, so that programs need fewer registers.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,7 +18,7 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from narrate.engine.codec.fast_places import narrow, store_parts
+from narrate.engine.codec.fast_places import left_over, narrow
 from narrate.engine.codec.layers import FP32, Conv, Gelu, Snake
 from narrate.engine.codec.wave import FULL_SCALE
 
@@ -27,14 +29,9 @@ _TO_WHOLE = tl.constexpr(12582912.0)  # 1.5 * 2**23: added and taken away, it le
 
 @triton.jit
 def sine(x, EXACT: tl.constexpr):
-    """sin(x); where 16 bits are kept, by the card's own sine of what is left of x after whole pi.
-
-    Its sign may be wrong: it is squared.
-    """
+    """sin(x); where 16 bits are kept, the card's own, which is off by less than x is rounded."""
     if EXACT:
         return tl.sin(x)
-    turns = (x * 0.3183098861837907 + _TO_WHOLE) - _TO_WHOLE
-    x = (x - turns * 3.140625) - turns * 0.0009676535897932
     return tl.inline_asm_elementwise(
         "sin.approx.f32 $0, $1;", "=r,r", [x], dtype=tl.float32, is_pure=True, pack=1
     )
@@ -74,14 +71,31 @@ def _sums(
 
 
 @triton.jit
+def _fetched(source, inside, tiles, begin, left, CARRIED: tl.constexpr):
+    """A tile that begins at [begin, left], by the copy engine or from its addresses."""
+    if CARRIED:
+        return tiles.load([begin, left])
+    return tl.load(source, mask=inside, other=0.0)
+
+
+@triton.jit
+def _bring(x, to, inside, tiles, begin, left, CARRIED: tl.constexpr):
+    """The way back."""
+    if CARRIED:
+        tiles.store([begin, left], x)
+    else:
+        tl.store(to, x, mask=inside)
+
+
+@triton.jit
 def _conv_kernel(
-    x, weight, x_tiles, weight_tiles, scale, bias, add, rate, gain, live, raw, bent, time,
-    steps_a_frame,
+    x, weight, x_tiles, weight_tiles, scale, bias, add, rate, gain, live, raw, bent,
+    add_tiles, raw_tiles, bent_tiles, time, steps_a_frame,
     TAPS: tl.constexpr, DILATION: tl.constexpr, HELD: tl.constexpr, IN: tl.constexpr,
     OUT: tl.constexpr, CHANNELS: tl.constexpr, SCALED: tl.constexpr, ADD: tl.constexpr,
     SNAKE: tl.constexpr, GELU: tl.constexpr, LIVE: tl.constexpr, KEEP: tl.constexpr,
-    BEND: tl.constexpr, PARTS: tl.constexpr, TILED: tl.constexpr, TIMES: tl.constexpr,
-    COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
+    BEND: tl.constexpr, PARTS: tl.constexpr, TILED: tl.constexpr, CARRIED: tl.constexpr,
+    TIMES: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     TILES: tl.constexpr = (OUT + COLUMNS - 1) // COLUMNS
     # Columns vary fastest: programs that run together share their stretch of time.
@@ -100,23 +114,27 @@ def _conv_kernel(
     to = at.to(tl.int64)[:, None] * OUT + column[None]
     inside = (at < time)[:, None] & real[None]
     if ADD:
-        sums += tl.load(add + to, mask=inside, other=0.0).to(tl.float32)
-    kind = bent.dtype.element_ty
+        sums += _fetched(add + to, inside, add_tiles, begin, left, CARRIED).to(tl.float32)
     if KEEP:
-        tl.store(raw + to, narrow(sums, kind), mask=inside)
+        kept = narrow(sums, raw.dtype.element_ty)
+        _bring(kept, raw + to, inside, raw_tiles, begin, left, CARRIED)
     if SNAKE:
         own_rate = tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None]
-        turn = sine(sums * own_rate, kind == tl.float32)
+        turn = sine(sums * own_rate, bent.dtype.element_ty == tl.float32)
         sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * (turn * turn)
     if GELU:
         sums = 0.5 * sums * (1.0 + tl.erf(sums * 0.7071067811865476))
     if LIVE:
         sums *= tl.load(live + at // steps_a_frame, mask=at < time, other=0)[:, None].to(tl.float32)
     if BEND:
+        upper = narrow(sums, bent.dtype.element_ty)
+        step = at.to(tl.int64)[:, None] * (OUT // CHANNELS) + column[None] // CHANNELS
+        to = bent + step * (PARTS * CHANNELS) + column[None] % CHANNELS
+        first = (left // CHANNELS) * (PARTS * CHANNELS) + left % CHANNELS
+        _bring(upper, to, inside, bent_tiles, begin, first, CARRIED)
         if PARTS > 1:
-            step = at.to(tl.int64)[:, None] * (OUT // CHANNELS) + column[None] // CHANNELS
-            to = step * (PARTS * CHANNELS) + column[None] % CHANNELS
-        store_parts(bent + to, sums, CHANNELS, PARTS, inside)
+            lower = left_over(sums, upper)
+            _bring(lower, to + CHANNELS, inside, bent_tiles, begin, first + CHANNELS, CARRIED)
 
 
 def _depth(conv: Conv) -> int:
@@ -152,8 +170,10 @@ def tile_of(conv: Conv) -> Tile:
         return Tile(256, 128, 32, 8, 3) if taps > 1 else Tile(64, 128, 32, 4, 4)
     if out == 192 and taps == 1:
         return Tile(128, 64, 64, 4, 4)
-    if depth == 64 and wide >= 768 and out >= 768 and taps > 1:
+    if depth == 64 and wide >= 768 and out >= 768 and taps > 2:
         return Tile(128, 256, 64, 8, 3)
+    if taps == 1 and wide >= 8192:
+        return Tile(128, 128, 64, 8, 4)
     return Tile(128, 128 if out > 256 else _columns(out), depth, 4, 3)
 
 
@@ -174,9 +194,11 @@ def conv(
     """See `wave.plain_conv`; x is contiguous."""
     dtype, parts = conv.out.dtype, conv.out.held
     time, channels = len(x) * conv.steps, conv.weight.shape[1] // conv.steps
-    same = bend is None and live is None and parts == 1
+    same = bend is None and live is None and parts == 1 and conv.keeps == dtype
     bent = torch.empty(time, parts * channels, dtype=dtype, device=x.device)
-    raw = torch.empty(time, channels, dtype=dtype, device=x.device) if keep and not same else bent
+    raw = bent
+    if keep and not same:
+        raw = torch.empty(time, channels, dtype=conv.keeps, device=x.device)
     _convolve(x, conv, live, add, bend, raw if keep or same else None, None if same else bent)
     return raw, bent
 
@@ -235,6 +257,8 @@ def _convolve(
     )
     flat = conv.weight.view(taps * out, wide)
     blocks = [tile.times, tile.depth], [tile.columns, tile.depth]
+    results = [None if one is None else one.view(len(x), -1) for one in (add, raw, bent)]
+    carried = has_copy_engine(x.device) and _can_carry(results, conv, tile)
     nothing = conv.bias
     _conv_kernel[(triton.cdiv(len(x), tile.times) * triton.cdiv(out, tile.columns),)](
         x, flat, TensorDescriptor.from_tensor(x, blocks[0]) if tiled else x,
@@ -242,9 +266,22 @@ def _convolve(
         nothing if conv.scale is None else conv.scale, conv.bias, nothing if add is None else add,
         nothing if snake is None else snake.rate, nothing if snake is None else snake.gain,
         nothing if live is None else live, bent if raw is None else raw,
-        raw if bent is None else bent, len(x), 1 if live is None else len(x) // len(live),
+        raw if bent is None else bent,
+        *[_tiles(one, tile) if carried else nothing for one in results],
+        len(x), 1 if live is None else len(x) // len(live),
         taps, conv.dilation, held, wide, out, channels, conv.scale is not None, add is not None,
         snake is not None, isinstance(bend, Gelu), live is not None, raw is not None,
-        bent is not None, conv.out.held, tiled,
+        bent is not None, conv.out.held, tiled, carried,
         tile.times, tile.columns, tile.depth, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
+
+
+def _can_carry(results: Sequence[torch.Tensor | None], conv: Conv, tile: Tile) -> bool:
+    """Whether the copy engine can carry these: rows of whole 16 bytes, and no tile in two parts."""
+    whole_rows = all(x is None or x.shape[1] * x.element_size() % 16 == 0 for x in results)
+    channels = conv.weight.shape[1] // conv.steps
+    return whole_rows and (conv.out.held == 1 or channels % tile.columns == 0)
+
+
+def _tiles(x: torch.Tensor | None, tile: Tile) -> TensorDescriptor | None:
+    return None if x is None else TensorDescriptor.from_tensor(x, [tile.times, tile.columns])

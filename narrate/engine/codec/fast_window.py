@@ -6,9 +6,9 @@ import torch
 import triton
 import triton.language as tl
 
-__all__ = ["attend"]
+__all__ = ["TILE", "attend"]
 
-_TILE = 64  # queries a program, keys a step
+TILE = 16  # queries a program, keys a step: what one warp holds
 
 
 @triton.jit
@@ -44,7 +44,7 @@ def _attend_kernel(
     sum1 = tl.zeros([TILE, LANES], tl.float32)
     sum2 = tl.zeros([TILE, LANES], tl.float32)
     # From the query's own tile backwards: it sees itself, so the maximum is a number at once.
-    for back in tl.static_range(0, (WINDOW - 1 + TILE - 1) // TILE + 1):
+    for back in range(0, (WINDOW - 1 + TILE - 1) // TILE + 1):
         then = tl.program_id(0) * TILE - back * TILE + step
         there = (then >= 0) & (then < time)
         from_k = qkv + then[:, None] * STRIDE + (HEADS + head) * DIM
@@ -79,8 +79,8 @@ def attend(
     heads = qkv.shape[1] // (3 * dim)
     out = torch.empty(time, heads * dim, dtype=qkv.dtype, device=qkv.device)
     lanes = max(16, triton.next_power_of_2(dim // 2))
-    _attend_kernel[(triton.cdiv(time, _TILE), heads)](
-        qkv, cos, sin, utterance, out, time, dim**-0.5, heads, dim, window, _TILE, lanes,
-        num_warps=4,
+    _attend_kernel[(triton.cdiv(time, TILE), heads)](
+        qkv, cos, sin, utterance, out, time, dim**-0.5, heads, dim, window, TILE, lanes,
+        num_warps=1, num_stages=2,
     )  # fmt: skip
     return out

@@ -25,7 +25,9 @@ __all__ = [
     "Conv",
     "Gelu",
     "Grade",
+    "Grades",
     "Layer",
+    "Level",
     "NextBlock",
     "Snake",
     "Unit",
@@ -55,6 +57,35 @@ class Grade(NamedTuple):
 FP32 = Grade(torch.float32)
 
 
+class Level(NamedTuple):
+    """How a level of the wave decoder is computed: the grades of its convolutions, by their names.
+
+    Residuals are kept as `kept`.
+    """
+
+    up: Grade
+    wide: Grade
+    point: Grade
+    kept: torch.dtype
+
+    @classmethod
+    def of(cls, grade: Grade) -> Level:
+        """Everything in one grade."""
+        return cls(grade, grade, grade, grade.dtype)
+
+
+class Grades(NamedTuple):
+    """How a decoder is computed: everything before the wave decoder's levels, and these."""
+
+    early: Grade
+    levels: tuple[Level, ...]
+
+    @classmethod
+    def of(cls, grade: Grade, levels: int) -> Grades:
+        """Everything in one grade."""
+        return cls(grade, (Level.of(grade),) * levels)
+
+
 def parted(x: Tensor, grade: Grade, weights: bool = False) -> Tensor:
     """x, fp32, in a grade: its parts side by side along the last axis; never infinite."""
     dtype, parts = grade
@@ -71,9 +102,10 @@ def parted(x: Tensor, grade: Grade, weights: bool = False) -> Tensor:
 class Conv:
     """A causal convolution: weight [taps, steps * out, in], bias fp32 [steps * out].
 
-    What it reads has grade `reads`, whose parts `in` counts; its result has grade `out`. The sums
-    are multiplied by `scale` [steps * out], where there is one, before anything is added. With one
-    tap it is a product.
+    What it reads has grade `reads`, whose parts `in` counts; its result has grade `out`, and where
+    it is kept for a residual, too, the type `kept` there, by default that of `out`. The sums are
+    multiplied by `scale` [steps * out], where there is one, before anything is added. With one tap
+    it is a product.
     """
 
     weight: Tensor
@@ -83,6 +115,12 @@ class Conv:
     out: Grade = FP32
     reads: Grade = FP32
     scale: Tensor | None = None
+    kept: torch.dtype | None = None
+
+    @property
+    def keeps(self) -> torch.dtype:
+        """The type of what a residual needs of its result."""
+        return self.kept or self.out.dtype
 
 
 @dataclass(frozen=True, eq=False)

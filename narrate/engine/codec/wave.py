@@ -33,9 +33,14 @@ FULL_SCALE = 32767
 
 @dataclass(frozen=True)
 class Waves:
-    """What the functions mean is said by their plain twins, `plain_conv` and so on."""
+    """What the functions mean is said by their plain twins, `plain_conv` and so on.
+
+    `grain` is the step of the attention, 0: a window. Where spans begin at multiples of it, a sum
+    has the same order wherever a span lies.
+    """
 
     name: str
+    grain: int
     conv: Callable[..., tuple[Tensor, Tensor]]
     part: Callable[..., Tensor]
     depthwise: Callable[[Tensor, NextBlock], Tensor]
@@ -55,9 +60,9 @@ def plain_conv(
 ) -> tuple[Tensor, Tensor]:
     """A causal convolution of x [time, in], with zeros before the beginning.
 
-    Returns (raw, bent), [time * steps, out] each, of grade conv.out but that raw is in one part and
-    bent in as many as are held. x has grade conv.reads. raw is the result plus `add`; bent is raw
-    through a snake or GELU, times live where that is given ([frames], 0 or 1, each for as many
+    Returns (raw, bent), [time * steps, out] each: raw of type conv.keeps in one part, bent of grade
+    conv.out in as many as are held. x has grade conv.reads. raw is the result plus `add`; bent is
+    raw through a snake or GELU, times live where that is given ([frames], 0 or 1, each for as many
     steps as time has a frame). Without either bent is raw itself times live. With `keep` off raw
     may be anything.
     """
@@ -79,7 +84,7 @@ def plain_conv(
         bent = F.gelu(raw)
     if live is not None:
         bent = bent * _by_step(live, bent)
-    return parted(raw, Grade(conv.out.dtype)), parted(bent, conv.out)
+    return parted(raw, Grade(conv.keeps)), parted(bent, conv.out)
 
 
 def _by_step(live: Tensor, x: Tensor) -> Tensor:
@@ -169,6 +174,7 @@ def plain_paste(x: Tensor, end: Tensor, past: Tensor) -> None:
 
 PLAIN = Waves(
     name="torch",
+    grain=0,
     conv=plain_conv,
     part=plain_part,
     depthwise=plain_depthwise,

@@ -16,7 +16,9 @@ from narrate.engine.codec.layers import (
     CodecWeights,
     Conv,
     Grade,
+    Grades,
     Layer,
+    Level,
     NextBlock,
     Snake,
     Unit,
@@ -32,13 +34,9 @@ Get = Callable[..., Tensor]
 
 
 def load_codec(
-    folder: Path, config: CodecConfig, device: torch.device, grades: Sequence[Grade]
+    folder: Path, config: CodecConfig, device: torch.device, grades: Grades
 ) -> CodecWeights:
-    """Read the weights of a `speech_tokenizer` folder; `BackendError` names a tensor at fault.
-
-    `grades` has one for the first convolution and what comes before, and one for each level of the
-    wave decoder.
-    """
+    """Read the weights of a `speech_tokenizer` folder; `BackendError` names a tensor at fault."""
     path = folder / "model.safetensors"
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
@@ -70,7 +68,7 @@ def codec_tensors(config: CodecConfig) -> dict[str, tuple[int, ...]]:
         shapes[f"decoder.{name}"] = shape
         return torch.empty(shape, device="meta")
 
-    _build(note, config, [FP32] * (len(config.rates) + 1))
+    _build(note, config, Grades.of(FP32, len(config.rates)))
     return shapes
 
 
@@ -83,14 +81,14 @@ def _unfit(fault: str, path: Path) -> BackendError:
 
 
 @torch.no_grad()
-def _build(get: Get, config: CodecConfig, grades: Sequence[Grade]) -> CodecWeights:
+def _build(get: Get, config: CodecConfig, grades: Grades) -> CodecWeights:
     c = config
     stack = "pre_transformer."
     count = len(c.rates)
     last = count + 2
     final = c.wave_dim // 2**count
-    first = _conv(get, "decoder.0.conv.", (c.latent, c.wave_dim, 7), grades[0])
-    early = grades[0]
+    early, levels = grades
+    first = _conv(get, "decoder.0.conv.", (c.latent, c.wave_dim, 7), early)
     return CodecWeights(
         config=c,
         tables=_tables(get, c),
@@ -102,10 +100,10 @@ def _build(get: Get, config: CodecConfig, grades: Sequence[Grade]) -> CodecWeigh
         ups=tuple(
             _next_block(get, f"upsample.{i}.", c.latent, r, early) for i, r in enumerate(c.ratios)
         ),
-        first=replace(first, out=grades[1]),
-        blocks=tuple(_block(get, i, c, grades[1:]) for i in range(count)),
+        first=replace(first, out=levels[0].up),
+        blocks=tuple(_block(get, i, c, levels) for i in range(count)),
         after=_snake(get, f"decoder.{count + 1}.", final),
-        last=_conv(get, f"decoder.{last}.conv.", (final, 1, 7), grades[-1]),
+        last=_conv(get, f"decoder.{last}.conv.", (final, 1, 7), levels[-1].point),
     )
 
 
@@ -216,23 +214,26 @@ def _next_block(get: Get, name: str, width: int, ratio: int, grade: Grade) -> Ne
     )
 
 
-def _block(get: Get, index: int, c: CodecConfig, grades: Sequence[Grade]) -> Block:
+def _block(get: Get, index: int, c: CodecConfig, levels: Sequence[Level]) -> Block:
     name = f"decoder.{index + 1}.block."
-    grade, following = grades[index], grades[min(index + 1, len(grades) - 1)]
+    level, following = levels[index], levels[min(index + 1, len(levels) - 1)]
     wide, out = c.wave_dim // 2**index, c.wave_dim // 2 ** (index + 1)
     units = []
     for number, dilation in enumerate(DILATIONS, start=2):
         own = f"{name}{number}."
-        point = _conv(get, f"{own}conv2.conv.", (out, out, 1), grade)
+        long = _conv(get, f"{own}conv1.conv.", (out, out, 7), level.wide, dilation)
+        point = _conv(get, f"{own}conv2.conv.", (out, out, 1), level.point)
         units.append(
             Unit(
                 before=_snake(get, f"{own}act1.", out),
-                wide=_conv(get, f"{own}conv1.conv.", (out, out, 7), grade, dilation),
+                wide=replace(long, out=level.point),
                 between=_snake(get, f"{own}act2.", out),
-                point=point,
+                point=replace(point, out=level.wide, kept=level.kept),
             )
         )
-    up = _upsampling(get, f"{name}1.conv.", (wide, out, 2), c.rates[index], grade)
+    up = _upsampling(get, f"{name}1.conv.", (wide, out, 2), c.rates[index], level.up)
     # The last result of a level is what the next one reads.
-    units[-1] = replace(units[-1], point=replace(units[-1].point, out=following))
-    return Block(_snake(get, f"{name}0.", wide), up, tuple(units))
+    units[-1] = replace(units[-1], point=replace(units[-1].point, out=following.up))
+    return Block(
+        _snake(get, f"{name}0.", wide), replace(up, out=level.wide, kept=level.kept), tuple(units)
+    )

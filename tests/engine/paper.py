@@ -1,0 +1,56 @@
+"""A card that is made of paper: kernels are compiled to the last byte, and launches written down.
+
+What stands at Triton's edge to the hardware is replaced, in a process of its own, because the other
+tests have Triton interpret.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from triton.backends.compiler import GPUTarget
+from triton.backends.driver import DriverBase
+
+SHARED_BYTES = 227 << 10  # that a program of a Hopper card can have
+
+
+class Paper(DriverBase):  # type: ignore[misc]
+    """A Hopper card on which launches are written down: `launches`, the threads they came from."""
+
+    def __init__(self) -> None:
+        self.launches: list[str] = []
+        self.utils = self
+
+    def launcher_cls(self, _source: object, _metadata: object) -> Callable[..., None]:
+        return lambda *_: self.launches.append(threading.current_thread().name)
+
+    def load_binary(self, *_: object) -> tuple[object, ...]:
+        return object(), object(), 0, 0, 1024
+
+    def get_device_properties(self, _device: int) -> dict[str, int]:
+        return {"max_shared_mem": SHARED_BYTES}
+
+    @classmethod
+    def is_active(cls) -> bool:
+        return True
+
+    def map_python_to_cpp_type(self, ty: str) -> str:
+        return ty
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", 90, 32)
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, _device: int) -> int:
+        return 0
+
+    def get_active_torch_device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def get_benchmarker(self) -> Any:
+        raise NotImplementedError
