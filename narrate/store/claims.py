@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from narrate.store.database import Database
 from narrate.store.leases import Lease, Leases
 from narrate.store.records import Claimed
-from narrate.store.schema import ChunkRow, ClaimRow, TakeRow, WorkerRow
+from narrate.store.schema import ChunkRow, ClaimRow, LeaseRow, TakeRow, WorkerRow
 from narrate.store.takes import in_batches
 
 __all__ = ["Claims"]
@@ -105,13 +105,20 @@ class Claims:
         with self.database.reading() as session:
             return set(keys) & set(session.scalars(select(ClaimRow.take_key)))
 
-    def workers(self, book_id: str) -> int:
-        """Return how many processes are at work on a book, by their rows alone."""
+    def others(self, lease: Lease) -> int:
+        """Return how many other processes speak a book, by their rows alone.
+
+        One that leads and has claimed nothing waits for the others.
+        """
+        leads = exists().where(LeaseRow.worker_id == WorkerRow.id)
+        has_claims = exists().where(ClaimRow.worker_id == WorkerRow.id)
+        query = (
+            select(func.count(WorkerRow.id))
+            .where(WorkerRow.book_id == lease.book_id, WorkerRow.id != lease.worker_id)
+            .where(~leads | has_claims)
+        )
         with self.database.reading() as session:
-            return (
-                session.scalar(select(func.count(WorkerRow.id)).where(WorkerRow.book_id == book_id))
-                or 0
-            )
+            return session.scalar(query) or 0
 
 
 def _behind(after: Claimed | None, longest_first: bool) -> list[ColumnElement[bool]]:

@@ -23,7 +23,7 @@ CLAIM_S = 5.0
 class Clerk:
     """One process's claims: made, made ahead in a thread, ended, given back.
 
-    `expected` processes will speak the book, though some may not be there yet; `company` are.
+    `expected` processes will speak the book, though some may not be there yet; `company` do.
     """
 
     def __init__(self, store: Store, lease: Lease, expected: int, longest_first: bool) -> None:
@@ -41,6 +41,10 @@ class Clerk:
     def sharing(self) -> int:
         """How many processes the book is to be divided among."""
         return max(self.expected, self.company)
+
+    def stand_back(self) -> None:
+        """Note who speaks while this process does not."""
+        self.company = max(1, self.store.claims.others(self.lease))
 
     def begun(self) -> None:
         """Note that the first of the last claim is begun, and so how long the one before lasted."""
@@ -98,7 +102,7 @@ class Clerk:
     ) -> list[Claimed]:
         if decided:
             self.store.claims.end(decided)
-        self.company = max(1, self.store.claims.workers(self.lease.book_id))
+        self.company = 1 + self.store.claims.others(self.lease)
         # Fewer towards the end, where there are others, so that all end together; but not so few
         # that each of them waits for the store.
         parts = 1 if self.sharing == 1 else 3 * self.sharing

@@ -1,7 +1,9 @@
-"""Further processes that speak beside this one on the same host, each with a card of its own.
+"""Processes that speak for this one on the same host, each with a card of its own.
 
-They end with the pipe from this process, so none is left behind, and store what they have spoken.
-Python and torch take seconds to start; so they may stand by while the book is still being planned.
+Where more than one is to speak, none of them is the one that leads: so all load their models at
+once, and what stitches takes no time of who speaks. They end with the pipe from this process, so
+none is left behind, and store what they have spoken. Python and torch take seconds to start; so
+they may stand by while the book is still being planned.
 """
 
 from __future__ import annotations
@@ -27,18 +29,24 @@ OLD_AFTER_S = 24 * 3600
 
 
 class Crew:
-    """The processes beside this one; `faults` says which of them failed, once each."""
+    """The processes that speak; `faults` says which of them failed, once each."""
 
     def __init__(self, processes: Mapping[Path, subprocess.Popen[bytes]]) -> None:
         self.processes = processes
         self._told: set[Path] = set()
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any of them is left."""
+        return any(process.poll() is None for process in self.processes.values())
+
     def faults(self) -> tuple[str, ...]:
         """Return a sentence for each process that failed since the last call."""
         failed = {log for log, process in self.processes.items() if process.poll()} - self._told
         self._told |= failed
+        left = "the others go on" if self.is_at_work else "this run goes on by itself"
         return tuple(
-            f"a worker ended with an error, the others go on; its words are in {log}"
+            f"a worker ended with an error, {left}; its words are in {log}"
             for log in sorted(failed)
         )
 
@@ -71,10 +79,9 @@ def standing_by(settings: Settings, book_id: str, workers: int) -> Iterator[None
 
 @contextlib.contextmanager
 def crew(settings: Settings, book_id: str, workers: int) -> Iterator[Crew]:
-    """Have `workers` processes on the book while the block runs, this one included.
+    """Have `workers` processes speak the book while the block runs; none where one is enough.
 
-    Each further process gets the next card where there are cards; this one keeps the first.
-    UsageError when there are cards, and fewer of them than processes.
+    Each gets a card where there are cards. UsageError when there are, and fewer than processes.
     """
     with contextlib.ExitStack() as stack:
         processes = _waiting.pop(book_id, None)
@@ -106,7 +113,7 @@ def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
     cards = _cards(settings) if workers > 1 else []
     if cards and workers > len(cards):
         raise UsageError(
-            f"{workers} workers need as many cards, and this process may use {len(cards)}",
+            f"{workers} workers need as many cards, and this run may use {len(cards)}",
             where="--workers",
             remedy=f"use --workers {len(cards)}",
         )
@@ -114,7 +121,7 @@ def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
     processes: _Processes = {}
     with contextlib.ExitStack() as stack:
         stack.callback(_let_go, processes)
-        for number in range(1, workers):
+        for number in range(workers if workers > 1 else 0):
             folder.mkdir(parents=True, exist_ok=True)
             card = {"CUDA_VISIBLE_DEVICES": cards[number]} if number < len(cards) else {}
             path = folder / f"{os.getpid()}-{number}.log"

@@ -32,6 +32,7 @@ from narrate.studio.verify import Verifier, open_verifier
 __all__ = ["assist", "import_ahead", "speak"]
 
 POLL_S = 0.5
+PAUSE = 3  # times as long as a look at a large book takes: some processor for who stitches
 
 _log = logging.getLogger("narrate.studio")
 
@@ -40,11 +41,12 @@ def import_ahead(store: Store, book_id: str) -> None:
     """Import what the missing takes of a book will be spoken with, where there is time for it.
 
     A model's libraries take seconds, which a run has while it waits for something else. Nothing is
-    imported for a book that is spoken. Errors as for `open_speech` and a backend without its
-    libraries.
+    imported for a book that is spoken, or that others speak. Errors as for `open_speech` and a
+    backend without its libraries.
     """
-    if any(one.done < one.chunks for one in store.progress(book_id)):
-        backend, _ = open_speech(Job(**(require_book(store, book_id).job or {})))
+    job = Job(**(require_book(store, book_id).job or {}))
+    if job.workers == 1 and any(one.done < one.chunks for one in store.progress(book_id)):
+        backend, _ = open_speech(job)
         with closing(backend):
             backend.import_ahead()
 
@@ -55,8 +57,8 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
     Chapters that need nothing come first. A take with a fault is spoken again with the next
     attempt's seed; when none is good, the best is kept and stays marked. Calling it again asks
     the store what is left, so it can be stopped and retried at any chunk. What others have claimed
-    is waited for, and spoken here if they die. Leads the book meanwhile: BusyError when another
-    run does, or takes over.
+    is waited for, and spoken here if they die; a crew of several speaks all while one of them is
+    left. Leads the book meanwhile: BusyError when another run does, or takes over.
     """
     book = require_book(store, book_id)
     job = Job(**(book.job or {}))
@@ -96,18 +98,23 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             speaker.try_abandoned()
             yield from board.finished() if judge.decided else ()
             while board.waiting:
-                yield from speaker.turn()
+                if others.is_at_work:
+                    clerk.stand_back()
+                else:
+                    yield from speaker.turn()
                 if speaker.is_stopped:
                     raise lease.taken_over()
+                began = time.monotonic()
                 if not judge.decided:  # others may have spoken what it takes to compare
                     judge.begin(store.outline(book_id, chapters))
                 tally.note(others.faults())
                 speaker.look()
                 speaker.try_abandoned()
+                pause_s = max(POLL_S, PAUSE * (time.monotonic() - began))
                 if judge.decided or not board.open:
                     yield from board.finished()
                 if board.waiting and not speaker.said:
-                    lease.stop.wait(POLL_S)
+                    lease.stop.wait(pause_s)
 
 
 def assist(store: Store, book_id: str, report: Report | None = None) -> None:

@@ -194,8 +194,10 @@ def test_the_store_tells_who_leads_and_who_speaks_what(store: Store) -> None:
         leader, second = store.leases.workers("b")
         assert (leader.leads, leader.chunks, leader.chapter) == (True, 5, 1)
         assert (second.leads, second.chunks, second.chapter) == (False, 7, 2)
-        assert second.name == "process 1 on elsewhere" and store.claims.workers("b") == 2
-    assert store.claims.workers("b") == 1
+        assert second.name == "process 1 on elsewhere"
+        assert store.claims.others(mine) == store.claims.others(other) == 1
+        store.claims.release(mine)  # and so it only waits for the other
+        assert (store.claims.others(mine), store.claims.others(other)) == (1, 0)
 
 
 @pytest.mark.parametrize("most", [pytest.param(1, marks=pytest.mark.slow), 7])
