@@ -55,6 +55,11 @@ class Judge:
         """Whether what is stored has been judged as far as it will be."""
         return self.norms is not None or not self._waits
 
+    @property
+    def can_decide(self) -> bool:
+        """Whether another process has made the norms that this one waits for."""
+        return not self.decided and self.store.takes.norms(self.key) is not None
+
     def heard(self, takes: Iterable[Take]) -> Iterator[Take]:
         """Yield takes in the order they came in, each with its fault if it has one."""
         for take in takes:

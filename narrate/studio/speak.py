@@ -105,10 +105,8 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
                 if speaker.is_stopped:
                     raise lease.taken_over()
                 began = time.monotonic()
-                if not judge.decided:  # others may have spoken what it takes to compare
-                    judge.begin(store.outline(book_id, chapters))
                 tally.note(others.faults())
-                speaker.look()
+                speaker.look_around(chapters)
                 speaker.try_abandoned()
                 pause_s = max(POLL_S, PAUSE * (time.monotonic() - began))
                 if judge.decided or not board.open:
@@ -228,6 +226,16 @@ class _Speaker:
         """See what others have done, and say how far the book is."""
         self.clerk.settle()
         self.tally.others(self.board.look(), self.clerk.company)
+
+    def look_around(self, chapters: Sequence[int]) -> None:
+        """Look, and judge once others have spoken what it takes to compare.
+
+        What that finds bad is open again.
+        """
+        self.look()
+        if self.judge.can_decide or not (self.judge.decided or self.board.open):
+            self.judge.begin(self.store.outline(self.lease.book_id, chapters))
+            self.look()
 
     def try_abandoned(self) -> None:
         """Give bad takes another attempt that nobody else will give one."""

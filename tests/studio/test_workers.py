@@ -19,6 +19,7 @@ from narrate.config import Job, Settings
 from narrate.errors import BusyError, UsageError
 from narrate.store import NewTake, Store
 from narrate.studio.crew import standing_by
+from narrate.studio.judge import Judge
 from tests.conftest import SAMPLE_WORDS
 from tests.speech.speech_server import SpeechServer, hang, serving
 
@@ -236,6 +237,7 @@ def test_who_leads_a_crew_speaks_nothing(store: Store, asking: Job, server: Spee
 
     assert sorted(studio.speak(store, book.id, look)) == [1, 2]
     assert set(mine) == {0} and max(at_work) == 2
+    assert Judge(store, book).norms, "neither of the two had spoken enough to compare"
     assert Counter(server.texts()) == {chunk.spoken: 1 for chunk, _ in store.chunks(book.id)}
 
 
