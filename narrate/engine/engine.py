@@ -176,8 +176,9 @@ class Engine:
         finally:
             self._forget()
         if self._refused:
+            count = len(self._refused)
             raise BackendError(
-                f"{len(self._refused)} utterances could not be spoken: "
+                f"{count} utterance{'s' * (count > 1)} could not be spoken: "
                 f"{'; '.join(self._refused[:5])}",
                 remedy="divide these texts, or raise --max-context",
             )

@@ -141,7 +141,7 @@ def test_texts_that_need_more_than_the_context_are_refused_by_number(
 ) -> None:
     book = [*utterances(2), Utterance("long", "never ending " * 40, "en", 1)]
     spoken = []
-    with pytest.raises(BackendError, match=r"1 utterances.*number 3 \('never ending"):
+    with pytest.raises(BackendError, match=r"^1 utterance could.*number 3 \('never ending"):
         for one in engine(tiny).speak(iter(book), voice):
             spoken.append(one.utterance.take_key)
     assert sorted(spoken) == ["0", "1"]
