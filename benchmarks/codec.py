@@ -82,13 +82,16 @@ LEVELS = {
     "three parts": Level(EARLY, EARLY, EARLY, FP32),
 }
 TILES = [
-    (128, 128, 64, 8, 4),
-    (128, 128, 64, 8, 3),
-    (128, 128, 64, 4, 3),
-    (128, 128, 64, 4, 4),
-    (128, 256, 64, 8, 3),
-    (256, 128, 64, 8, 3),
-    (128, 64, 64, 4, 4),
+    fast_wave.Tile(*tile)
+    for tile in (
+        (128, 128, 64, 8, 4),
+        (128, 128, 64, 8, 3),
+        (128, 128, 64, 4, 3),
+        (128, 128, 64, 4, 4),
+        (128, 256, 64, 8, 3),
+        (256, 128, 64, 8, 3),
+        (128, 64, 64, 4, 4),
+    )
 ]
 
 
@@ -127,7 +130,7 @@ def compile_one(job: tuple[str, fast_wave.Tile]) -> None:
 
 def by_tile() -> list[Record]:
     """Each convolution by tile: microseconds for TILE_FRAMES frames, TFLOP/s, error."""
-    jobs = [(name, tile) for name in CASES for tile in map(fast_wave.Tile._make, TILES)]
+    jobs = [(name, tile) for name in CASES for tile in TILES]
     with multiprocessing.get_context("spawn").Pool(14) as pool:
         pool.map(compile_one, jobs, chunksize=2)
     return [record for name, case in CASES.items() if (record := one_case(name, case))]
@@ -142,7 +145,7 @@ def one_case(name: str, case: Case) -> Record:
     flops = 2 * case.taps * channels * case.rate * TILE_FRAMES
     times: dict[str, float] = {}
     far = 0.0
-    for tile in map(fast_wave.Tile._make, TILES):
+    for tile in TILES:
         fast_wave.tile_of = lambda conv, tile=tile: tile  # type: ignore[misc]
         try:
             far = max(far, distance(ours()[1], wanted))  # type: ignore[index]
@@ -230,8 +233,8 @@ def whole(folder: Path) -> list[Record]:
     records: list[Record] = []
     cases = [(FP32, "torch", 512), (FP32, "triton", 512), (BF16, "torch", 512)]
     cases += [(BF16, "triton", frames) for frames in (256, 1024, 2048)]
-    usual = next(iter(LEVELS))
-    chosen = [(*case, usual) for case in cases] + [(*cases[-2], level) for level in LEVELS]
+    usual, *others = LEVELS
+    chosen = [(*case, usual) for case in cases] + [(*cases[-2], level) for level in others]
     for dtype, kernels, frames, level in chosen:
         codec.grades_of = partial(grades_of, LEVELS[level])
         torch.cuda.empty_cache()

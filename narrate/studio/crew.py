@@ -110,8 +110,9 @@ def _folder(settings: Settings) -> Path:
 
 @contextlib.contextmanager
 def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
-    cards = _cards(settings) if workers > 1 else []
-    if cards and workers > len(cards):
+    count = workers if workers > 1 else 0  # one is the run itself
+    cards = _cards(settings) if count else []
+    if cards and count > len(cards):
         raise UsageError(
             f"{workers} workers need as many cards, and this run may use {len(cards)}",
             where="--workers",
@@ -121,7 +122,7 @@ def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
     processes: _Processes = {}
     with contextlib.ExitStack() as stack:
         stack.callback(_let_go, processes)
-        for number in range(workers if workers > 1 else 0):
+        for number in range(count):
             folder.mkdir(parents=True, exist_ok=True)
             card = {"CUDA_VISIBLE_DEVICES": cards[number]} if number < len(cards) else {}
             path = folder / f"{os.getpid()}-{number}.log"

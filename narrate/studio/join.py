@@ -13,7 +13,8 @@ from narrate.studio.casting import open_speech
 from narrate.studio.identity import plan_digest, speech_digest
 from narrate.studio.plan import find_book
 from narrate.studio.progress import Report
-from narrate.studio.speak import POLL_S, assist
+from narrate.studio.speak import assist
+from narrate.studio.speaker import POLL_S
 
 __all__ = ["join"]
 

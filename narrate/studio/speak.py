@@ -6,15 +6,12 @@ what another has claimed. One of them leads the book and hands over its chapters
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 
 from narrate.config import Job, Settings
-from narrate.core import Take, Utterance, seed_of
-from narrate.errors import BackendError, VoiceError
-from narrate.store import Claimed, Line, Store
+from narrate.errors import VoiceError
+from narrate.store import Line, Store
 from narrate.studio.attempts import Attempts
 from narrate.studio.board import Board
 from narrate.studio.casting import cast, open_speech, prepare_voice
@@ -25,16 +22,11 @@ from narrate.studio.judge import Judge
 from narrate.studio.memory import keep_memory_flat
 from narrate.studio.plan import require_book
 from narrate.studio.progress import Report, Speaking, Tally
-from narrate.studio.recorder import Recorder
+from narrate.studio.speaker import POLL_S, Speaker
 from narrate.studio.stitch import finished_chapters
-from narrate.studio.verify import Verifier, open_verifier
+from narrate.studio.verify import open_verifier
 
 __all__ = ["assist", "import_ahead", "speak"]
-
-POLL_S = 0.5
-PAUSE = 3  # times as long as a look at a large book takes: some processor for who stitches
-
-_log = logging.getLogger("narrate.studio")
 
 
 def import_ahead(store: Store, book_id: str) -> None:
@@ -73,7 +65,7 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             yield from chapters
             return
         with ExitStack() as stack:
-            # First of all, so that the others' models are loaded while ours is.
+            # First of all, so that their models are loaded while the voice is made ready.
             others = stack.enter_context(crew(Settings.from_environment(), book_id, job.workers))
             verifier = open_verifier(job.verify_asr)
             chosen = cast(job)
@@ -94,25 +86,8 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             tally = Tally(book_id, lines, board.open, notes, report)
             clerk = Clerk(store, lease, job.workers, backend.longest_first)
             stack.enter_context(closing(clerk))
-            speaker = _Speaker(store, clerk, attempts, judge, board, tally, verifier)
-            speaker.try_abandoned()
-            yield from board.finished() if judge.decided else ()
-            while board.waiting:
-                if others.is_at_work:
-                    clerk.stand_back()
-                else:
-                    yield from speaker.turn()
-                if speaker.is_stopped:
-                    raise lease.taken_over()
-                began = time.monotonic()
-                tally.note(others.faults())
-                speaker.look_around(chapters)
-                speaker.try_abandoned()
-                pause_s = max(POLL_S, PAUSE * (time.monotonic() - began))
-                if judge.decided or not board.open:
-                    yield from board.finished()
-                if board.waiting and not speaker.said:
-                    lease.stop.wait(pause_s)
+            speaker = Speaker(store, clerk, attempts, judge, board, tally, verifier)
+            yield from speaker.lead(others, chapters)
 
 
 def assist(store: Store, book_id: str, report: Report | None = None) -> None:
@@ -124,7 +99,7 @@ def assist(store: Store, book_id: str, report: Report | None = None) -> None:
     """
     keep_memory_flat()
     with store.leases.join(book_id) as lease:
-        speaker: _Speaker | None = None
+        speaker: Speaker | None = None
         book = require_book(store, book_id)
         job = Job(**(book.job or {}))
         chapters = job.selection.of(len(store.chapter_titles(book_id)))
@@ -146,7 +121,7 @@ def assist(store: Store, book_id: str, report: Report | None = None) -> None:
                     attempts = Attempts(store, book, backend, voice, most)
                     judge = Judge(store, book)
                     judge.begin(lines)
-                    speaker = _Speaker(
+                    speaker = Speaker(
                         store, clerk, attempts, judge, board, tally, verifier, report is not None
                     )
                 for _ in speaker.turn():
@@ -158,136 +133,6 @@ def assist(store: Store, book_id: str, report: Report | None = None) -> None:
 
 def _nobody(_: Speaking) -> None:
     """Nobody wants to know how far this process is."""
-
-
-class _Speaker:
-    """One process's part in a book: claims, speaks, and decides on what came out."""
-
-    def __init__(
-        self,
-        store: Store,
-        clerk: Clerk,
-        attempts: Attempts,
-        judge: Judge,
-        board: Board,
-        tally: Tally,
-        verifier: Verifier | None,
-        looks: bool = True,
-    ) -> None:
-        self.store, self.clerk, self.lease = store, clerk, clerk.lease
-        self.attempts, self.judge = attempts, judge
-        self.board, self.tally, self.verifier = board, tally, verifier
-        self.looks = looks  # while it speaks; else only where there is nothing to say
-        self.claimed: dict[str, Claimed] = {}
-        self.said = 0
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether this process is to end, or has lost its place to another."""
-        return self.lease.stop.is_set()
-
-    def turn(self) -> Iterator[int]:
-        """Speak until nothing is both missing and free; yields chapters as they are complete."""
-        self.said = 0
-        self.clerk.release()  # a turn that failed may have left some
-        self.claimed = {}
-        some = self._claim()
-        if not some:
-            return
-        backend, voice = self.attempts.backend, self.attempts.voice
-        began, claims_s = time.monotonic(), self.clerk.waited_s
-        was_decided = self.judge.decided
-        with Recorder(self.store, self.verifier, varies=backend.varies) as recorder:
-            stored = recorder.record(backend.speak(self._utterances(some), voice))
-            for take in self.judge.heard(self._counted(stored)):
-                self._decide(take)
-                if self.is_stopped:
-                    return
-                late = self.clerk.company > 1 and time.monotonic() > self.board.due
-                if self.looks and (late or self.judge.decided is not was_decided):
-                    was_decided = self.judge.decided  # what was stored before may be a bad one
-                    self.look()
-                yield from self.board.finished() if self.judge.decided else ()
-        _log.info(
-            "%d takes in %.1f s, of which %.2f waiting for encoders and %.2f for claims",
-            self.said,
-            time.monotonic() - began,
-            recorder.waited_s,
-            self.clerk.waited_s - claims_s,
-        )
-        if self.claimed:
-            raise BackendError(
-                f"the {backend.name} backend left {len(self.claimed)} chunks unspoken",
-                where=self.lease.book_id,
-                remedy="run the same command again; what was spoken is kept",
-            )
-
-    def look(self) -> None:
-        """See what others have done, and say how far the book is."""
-        self.clerk.settle()
-        self.tally.others(self.board.look(), self.clerk.company)
-
-    def look_around(self, chapters: Sequence[int]) -> None:
-        """Look, and judge once others have spoken what it takes to compare.
-
-        What that finds bad is open again.
-        """
-        self.look()
-        if self.judge.can_decide or not (self.judge.decided or self.board.open):
-            self.judge.begin(self.store.outline(self.lease.book_id, chapters))
-            self.look()
-
-    def try_abandoned(self) -> None:
-        """Give bad takes another attempt that nobody else will give one."""
-        words = self.store.spoken_at(
-            self.lease.book_id, [line.position for line in self.board.abandoned]
-        )
-        for line in self.board.abandoned:
-            self._again(Claimed(line.position, line.take_key, line.attempt, words[line.position]))
-        self.board.abandoned = []
-
-    def _claim(self, after: Claimed | None = None) -> list[Claimed]:
-        some = self.clerk.claim(sorted(self.board.waiting), after)
-        self.claimed.update((one.take_key, one) for one in some)
-        return some
-
-    def _utterances(self, some: list[Claimed]) -> Iterator[Utterance]:
-        """Claim as they are asked for; no more than a fair share where all start at once."""
-        language = self.attempts.book.language
-        fair = -(-len(self.board.open) // self.clerk.sharing)
-        while some and not self.is_stopped:
-            self.clerk.begun()
-            if self.said:
-                self.clerk.ask(sorted(self.board.waiting), some[-1])
-            for one in some:
-                seed = seed_of(one.take_key)
-                yield Utterance(one.take_key, one.spoken, language, seed, attempt=one.attempt)
-            if self.clerk.sharing > 1 and not self.said and len(self.claimed) >= fair:
-                return
-            some = self._claim(some[-1]) or self._claim()  # what is tried again is not behind
-
-    def _counted(self, stored: Iterable[Take]) -> Iterator[Take]:
-        for take in stored:
-            self.said += 1
-            self.tally.add(take, self.board.open.get(take.take_key, ()))
-            yield take
-
-    def _decide(self, take: Take) -> None:
-        """Keep a take, or give its chunks another attempt; either ends the claim on it."""
-        claimed = self.claimed.pop(take.take_key)
-        if take.fault and claimed.attempt < self.attempts.most - 1:
-            self.tally.again(take, self.board.open.get(take.take_key, ()))
-            self._again(claimed)
-            return
-        if take.fault and claimed.attempt:
-            self.attempts.settle(claimed)
-        else:  # good, or the only attempt there is
-            self.clerk.decided(take.take_key)
-        self.board.close(take.take_key)
-
-    def _again(self, claimed: Claimed) -> None:
-        key = self.attempts.again(claimed)
-        self.board.rename(claimed.take_key, key, claimed.attempt + 1)
 
 
 def _drop_damaged(store: Store, book_id: str, lines: Sequence[Line]) -> tuple[str, ...]:

@@ -7,10 +7,14 @@ tests have Triton interpret.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+import triton
 from triton.backends.compiler import GPUTarget
 from triton.backends.driver import DriverBase
 
@@ -54,3 +58,16 @@ class Paper(DriverBase):  # type: ignore[misc]
 
     def get_benchmarker(self) -> Any:
         raise NotImplementedError
+
+
+@contextmanager
+def paper_card(kernels: Path) -> Iterator[Paper]:
+    """Have Triton take a paper card for the only one there is, and keep its kernels in a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITON_CACHE_DIR", str(kernels))
+        card = Paper()
+        triton.runtime.driver.set_active(card)
+        try:
+            yield card
+        finally:
+            triton.runtime.driver.set_active(None)

@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 
 from narrate.engine.hurry import rehearse
-from tests.engine.paper import Paper
+from tests.engine.paper import Paper, paper_card
 
 WIDTHS = (16, 32, 64, 128)
 
@@ -44,17 +44,13 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     """A paper card in this process's Triton, and no kernel compiled yet."""
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    card = Paper()
-    held = Bench(card)
     run = triton.JITFunction.run
-    triton.runtime.driver.set_active(card)
-    with triton.knobs.compilation.scope():
+    with paper_card(tmp_path) as card, triton.knobs.compilation.scope():
+        held = Bench(card)
         triton.knobs.compilation.listener = held.compiled
         yield held
-    triton.runtime.driver.set_active(None)
     assert triton.JITFunction.run is run
 
 

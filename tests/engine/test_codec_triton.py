@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +21,7 @@ from narrate.engine.codec.layers import (
     parted,
 )
 from narrate.engine.codec.wave import PLAIN
-from tests.engine.interpreted import DEVICE
+from tests.engine.interpreted import DEVICE, run_compiled
 
 FAST = choose_waves("triton")
 FRAMES, STEPS_A_FRAME = 6, 25
@@ -187,10 +183,4 @@ def test_the_end_of_a_past_stands_in_the_gaps() -> None:
 
 @pytest.mark.slow
 def test_every_kernel_compiles_at_the_published_sizes() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-         str(Path(__file__).with_name("compiled.py"))],
-        env={**os.environ, "TRITON_INTERPRET": "0"},
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout + run.stderr
+    run_compiled("compiled.py", 600)
