@@ -148,6 +148,39 @@ def test_utterances_arrive_whole_and_by_their_keys(codec: Codec) -> None:
     assert not list(codec.take(wait=True))
 
 
+def test_samples_are_byte_equal_alone_and_in_the_passes_of_many(codec: Codec) -> None:
+    lengths = [*range(3, 40, 4), 75, *range(41, 5, -5), 2, 170, 1, 66]
+    past = codes_of(7)
+    together = codec.decode([codes_of(length) for length in lengths], past)
+    for length, samples in zip(lengths, together, strict=True):
+        (alone,) = codec.decode([codes_of(length)], past)
+        assert len(samples) == length * codec.samples_per_frame
+        assert samples.tobytes() == alone.tobytes(), f"{length} frames"
+
+
+def test_pieces_that_land_in_another_order_are_put_together_in_theirs(codec: Codec) -> None:
+    (alone,) = codec.decode([codes_of(170)])
+    codec.begin(codes_of(0))
+    codec.put("long", codes_of(170))
+    codec.put("short", codes_of(9))
+    codec.flush()
+    assert len(codec._flights) > 1
+    codec._flights.reverse()
+    arrived = dict(codec.take(wait=True))
+    assert arrived["long"].tobytes() == alone.tobytes()
+    assert len(arrived["short"]) == 9 * codec.samples_per_frame
+
+
+def test_what_is_decoded_is_not_kept(codec: Codec) -> None:
+    for voice in range(3):
+        codec.begin(codes_of(voice))
+        for length in (20, 60, 5, 90):
+            codec.put(length, codes_of(length))
+        codec.begin(codes_of(3))
+        assert len(list(codec.take(wait=True))) == 4
+    assert not codec._items
+
+
 def test_sizes_come_from_the_configuration(folder: Path) -> None:
     config = read_codec_config(folder)
     assert (config.hidden, config.samples_per_frame, config.sample_rate) == (16, 1920, 24000)

@@ -1,7 +1,7 @@
 """The codec: codes in, 16-bit samples out, many utterances at once, on a stream of its own.
 
-`put` gathers what is to be decoded; a pass is launched as soon as one is full, `flush` launches the
-rest. `take` hands over what has arrived on the host and never waits unless told to.
+`put` gathers what is to be decoded; a pass is launched as soon as what waits fills one, `flush`
+launches the rest. `take` hands over what has arrived and never waits unless told to.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 
 from narrate.engine.codec.config import read_codec_config
 from narrate.engine.codec.layers import FP32, Grade, Grades, Level
-from narrate.engine.codec.packing import Layout, Pass, Run, Span, cut
+from narrate.engine.codec.packing import Gathering, Layout, Pass, Run, Span, Table, cut
 from narrate.engine.codec.transformer import Places, latents
 from narrate.engine.codec.wave import PLAIN, Waves, sound
 from narrate.engine.codec.weights import load_codec
@@ -34,12 +35,13 @@ _FRAMES_A_PASS = 1024
 
 @dataclass(slots=True)
 class _Item:
-    """An utterance on its way: its codes, until launched, and its samples as they arrive."""
+    """An utterance on its way: codes after a past of `context` frames, samples as they arrive."""
 
     key: object
     codes: torch.Tensor
-    pieces_left: int
-    samples: list[Samples] = field(default_factory=list)
+    context: int
+    frames_left: int
+    samples: Samples
 
 
 @dataclass(slots=True)
@@ -47,7 +49,6 @@ class _Flight:
     """A pass under way: what keeps its transfers' memory alive, and when it has arrived."""
 
     one: Pass
-    items: list[_Item]
     out: torch.Tensor
     held: list[torch.Tensor]
     arrived: torch.cuda.Event | None
@@ -94,8 +95,9 @@ class Codec:
             hear()
             self._run = Replay(self._compute_latents, graphs and device.type == "cuda")
             self._decode = Replay(self._compute_samples, graphs and device.type == "cuda")
-        self._open = Pass()
-        self._waiting: list[_Item] = []
+        self._gathering = Gathering(self.layout)
+        self._numbers = count()
+        self._items: dict[int, _Item] = {}
         self._flights: deque[_Flight] = deque()
         self._done: deque[tuple[object, Samples]] = deque()
 
@@ -151,30 +153,27 @@ class Codec:
         """
         context = len(self._past_codes)
         codes = torch.cat((self._past_codes, codes)) if context else codes
-        item = _Item(key, codes, 0)
-        self._waiting.append(item)
-        for piece in cut(len(self._waiting) - 1, context, len(codes), self.layout.longest):
-            item.pieces_left += 1
-            if not self.layout.place(self._open, piece):
-                self.flush()
-                self._waiting.append(item)
-                piece = replace(piece, item=0)
-                self.layout.place(self._open, piece)
-        if not item.pieces_left:
-            self._done.append((key, np.zeros(0, np.int16)))
+        frames = len(codes) - context
+        samples = np.empty(frames * self.samples_per_frame, np.int16)
+        if not frames:
+            self._done.append((key, samples))
+            return
+        number = next(self._numbers)
+        self._items[number] = _Item(key, codes, context, frames, samples)
+        for piece in cut(number, context, len(codes), self.layout.longest):
+            for one in self._gathering.add(piece):
+                self._launch(one)
 
     def flush(self) -> None:
         """Launch what has been gathered."""
-        one, items = self._open, self._waiting
-        self._open, self._waiting = Pass(), []
-        if one.cuts:
-            with self._own_stream(), torch.inference_mode():
-                self._flights.append(self._launch(one, items))
+        for one in self._gathering.flush():
+            self._launch(one)
 
     def take(self, wait: bool = False) -> Iterator[tuple[object, Samples]]:
         """What has arrived since the last time: (key, samples); with `wait`, all that was launched.
 
-        An utterance's samples come whole, in the order in which utterances were put.
+        An utterance's samples come whole, as soon as the last of its passes has arrived: not in the
+        order in which utterances were put, since a later one may fill an earlier pass.
         """
         while self._flights:
             arrived = self._flights[0].arrived
@@ -226,45 +225,30 @@ class Codec:
     def _go_on(self, number: int, x: torch.Tensor, frames: int) -> None:
         self._waves.paste(x, self._ends[number], self._past)
 
-    def _launch(self, one: Pass, items: list[_Item]) -> _Flight:
+    def _launch(self, one: Pass) -> None:
         held: list[torch.Tensor] = []
-        for run in one.runs:
-            codes = [items[span.item].codes[span.first : span.end] for span in run.spans]
-            self._fill_run(run, codes, held)
-            self._run()
-        live = np.zeros(self.layout.frames, np.int32)
-        past = np.full(self.layout.frames, -1, np.int32)
-        for piece, at in one.cuts:
-            live[at - self.layout.before(piece) : at + piece.end - piece.first] = 1
-            if piece.follows:
-                past[at - self.layout.gap : at] = np.arange(self.layout.gap)
-        self._upload(self._live, live, held)
-        self._upload(self._past, past, held)
-        self._decode()
-        pinned = self._stream is not None
-        out = torch.empty(self._samples.shape, dtype=torch.int16, pin_memory=pinned)
-        out.copy_(self._samples, non_blocking=pinned)
-        arrived = self._stream.record_event() if self._stream is not None else None
-        return _Flight(one, items, out, held, arrived)
+        with self._own_stream(), torch.inference_mode():
+            for run in one.runs:
+                codes = [self._items[span.item].codes[span.first : span.end] for span in run.spans]
+                self._fill_run(run, codes, held)
+                self._run()
+            live, past = self.layout.live(one)
+            self._upload(self._live, live, held)
+            self._upload(self._past, past, held)
+            self._decode()
+            pinned = self._stream is not None
+            out = torch.empty(self._samples.shape, dtype=torch.int16, pin_memory=pinned)
+            out.copy_(self._samples, non_blocking=pinned)
+            arrived = self._stream.record_event() if self._stream is not None else None
+        self._flights.append(_Flight(one, out, held, arrived))
 
     def _fill_run(self, run: Run, codes: list[torch.Tensor], held: list[torch.Tensor]) -> None:
-        places = np.empty((3, self.layout.run_frames), np.int32)
-        places[0], places[1], places[2] = -1, 0, self.layout.frames
-        for number, span in enumerate(run.spans):
-            length = span.end - span.first
-            places[0, span.at : span.at + length] = number
-            places[1, span.at : span.at + length] = np.arange(length)
-            kept = span.end - span.kept
-            places[2, span.at + length - kept : span.at + length] = span.to + np.arange(kept)
-        self._upload(self._places, places, held)
+        self._upload(self._places, self.layout.places(run), held)
         for span, part in zip(run.spans, codes, strict=True):
             self._codes[span.at : span.at + len(part)].copy_(part, non_blocking=True)
             held.append(part)
 
-    def _upload(
-        self, to: torch.Tensor, values: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
-        held: list[torch.Tensor],
-    ) -> None:  # fmt: skip
+    def _upload(self, to: torch.Tensor, values: Table, held: list[torch.Tensor]) -> None:
         source = torch.from_numpy(values)
         if self._stream is not None:
             source = source.pin_memory()
@@ -275,13 +259,13 @@ class Codec:
         samples = flight.out.numpy()
         rate = self.samples_per_frame
         for piece, at in flight.one.cuts:
-            item = flight.items[piece.item]
-            own = samples[at * rate : (at + piece.end - piece.first) * rate]
-            item.samples.append(own.copy())
-            item.pieces_left -= 1
-            if not item.pieces_left:
-                whole = item.samples[0] if len(item.samples) == 1 else np.concatenate(item.samples)
-                self._done.append((item.key, whole))
+            item, frames = self._items[piece.item], piece.end - piece.first
+            to = piece.first - item.context
+            item.samples[to * rate : (to + frames) * rate] = samples[at * rate :][: frames * rate]
+            item.frames_left -= frames
+            if not item.frames_left:
+                del self._items[piece.item]
+                self._done.append((item.key, item.samples))
 
 
 def grades_of(dtype: torch.dtype, levels: int) -> Grades:

@@ -3,20 +3,29 @@
 No torch here. A pass of the wave decoder has `frames` places. Neighbours are kept apart by `gap`
 places, which every convolution sees as the zeros before a beginning, or as the end of the past that
 all utterances go on from: so an utterance sounds as if it were alone, and no place is padding but
-for the end. The transformer, a hundredth of the
-work, looks much further back than the convolutions do: it runs in passes of its own, over as much
-of the context as it can see, and hands the latents that the wave decoder needs to their places.
+for the end, which what waits is chosen to fill. The transformer, a hundredth of the work, looks
+much further back than the convolutions do: it runs in passes of its own, over as much of the
+context as it can see, and hands the latents that the wave decoder needs to their places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
+
+import numpy as np
 
 from narrate.engine.codec.config import CodecConfig
 
-__all__ = ["Layout", "Pass", "Piece", "Run", "Span", "cut"]
+__all__ = ["Gathering", "Layout", "Pass", "Piece", "Run", "Span", "Table", "best_sum", "cut"]
+
+Table = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+
+# Parts of a pass: a quarter more than one waits, to choose its end from (docs/log.md has what more
+# and less of it give); the half that comes first is not chosen.
+_SPARE, _OLDEST = 4, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +113,109 @@ class Layout:
         """Where the next span of a run begins."""
         return -(-(run.used + self.gap) // self.grain) * self.grain
 
-    def place(self, one: Pass, piece: Piece) -> bool:
-        """Give the piece its places in the pass, or say that it has no room for it."""
-        before = self.before(piece)
-        needed = self.gap + before + piece.end - piece.first
-        if one.used + needed > self.frames:
-            return False
-        start = one.used + self.gap
-        kept = piece.first - before
-        first = max(kept - self.transformer_reach, 0)
-        length = piece.end - first
-        if not one.runs or self.after(one.runs[-1]) + length > self.run_frames:
-            one.runs.append(Run())
-        run = one.runs[-1]
-        at = self.after(run)
-        run.spans.append(Span(piece.item, first, piece.end, at, kept, start))
-        run.used = at + length
-        one.cuts.append((piece, start + before))
-        one.used += needed
-        return True
+    def needed(self, piece: Piece) -> int:
+        """Places that a piece takes in a pass, with the gap before it."""
+        return self.gap + self.before(piece) + piece.end - piece.first
+
+    def fill(self, pieces: Iterable[Piece]) -> Pass:
+        """A pass with these pieces side by side, which together need no more than its places."""
+        one = Pass()
+        for piece in pieces:
+            start = one.used + self.gap
+            before = self.before(piece)
+            kept = piece.first - before
+            first = max(kept - self.transformer_reach, 0)
+            length = piece.end - first
+            if not one.runs or self.after(one.runs[-1]) + length > self.run_frames:
+                one.runs.append(Run())
+            run = one.runs[-1]
+            at = self.after(run)
+            run.spans.append(Span(piece.item, first, piece.end, at, kept, start))
+            run.used = at + length
+            one.cuts.append((piece, start + before))
+            one.used += self.needed(piece)
+        assert one.used <= self.frames, "more than a pass holds"
+        return one
+
+    def places(self, run: Run) -> Table:
+        """By place of the run: utterance, position, place among the latents (the last: nowhere)."""
+        places = np.empty((3, self.run_frames), np.int32)
+        places[0], places[1], places[2] = -1, 0, self.frames
+        for number, span in enumerate(run.spans):
+            length, kept = span.end - span.first, span.end - span.kept
+            places[0, span.at : span.at + length] = number
+            places[1, span.at : span.at + length] = np.arange(length)
+            places[2, span.at + length - kept : span.at + length] = span.to + np.arange(kept)
+        return places
+
+    def live(self, one: Pass) -> tuple[Table, Table]:
+        """By place of the pass: 1 where a frame is, and which of the past's last frames, or -1."""
+        live = np.zeros(self.frames, np.int32)
+        past = np.full(self.frames, -1, np.int32)
+        for piece, at in one.cuts:
+            live[at - self.before(piece) : at + piece.end - piece.first] = 1
+            if piece.follows:
+                past[at - self.gap : at] = np.arange(self.gap)
+        return live, past
+
+
+class Gathering:
+    """Pieces that wait, somewhat more than a pass holds: its end is chosen so that it is full.
+
+    A pass takes the oldest, up to half of its places, and of the rest what fills it best. The
+    oldest always goes and newcomers wait behind all others, so nothing waits for ever. The first
+    pass goes as soon as there is enough for one: somebody may be waiting to hear it.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._waiting: list[Piece] = []
+        self._needed = 0
+        self._spare = 0
+
+    def add(self, piece: Piece) -> list[Pass]:
+        """Let the piece wait; give the passes that go now: mostly none, or one."""
+        self._waiting.append(piece)
+        self._needed += self._layout.needed(piece)
+        full = []
+        while self._needed > self._layout.frames + self._spare:
+            full.append(self._next())
+            self._spare = self._layout.frames // _SPARE
+        return full
+
+    def flush(self) -> list[Pass]:
+        """Give passes for all that wait; what is added next is a beginning again."""
+        rest = []
+        while self._waiting:
+            rest.append(self._next())
+        self._spare = 0
+        return rest
+
+    def _next(self) -> Pass:
+        needed = [self._layout.needed(piece) for piece in self._waiting]
+        ends = list(accumulate(needed))
+        oldest = max(1, bisect_right(ends, self._layout.frames // _OLDEST))
+        chosen = best_sum(needed[oldest:], self._layout.frames - ends[oldest - 1])
+        takes = {*range(oldest), *(oldest + number for number in chosen)}
+        one = self._layout.fill(self._waiting[number] for number in sorted(takes))
+        self._waiting = [piece for n, piece in enumerate(self._waiting) if n not in takes]
+        self._needed -= one.used
+        return one
+
+
+def best_sum(numbers: Sequence[int], most: int) -> list[int]:
+    """Which of the numbers have the largest sum up to `most`: the earlier ones, of equal sums."""
+    # Bit n of an entry: the numbers before it can give the sum n.
+    sums, mask = [1], (1 << (most + 1)) - 1
+    for number in numbers:
+        sums.append((sums[-1] | sums[-1] << number) & mask)
+    left = sums.pop().bit_length() - 1
+    chosen = []
+    for place in reversed(range(len(numbers))):
+        if not sums[place] >> left & 1:
+            chosen.append(place)
+            left -= numbers[place]
+    return chosen[::-1]
 
 
 def cut(item: int, context: int, end: int, longest: int) -> Iterator[Piece]:
@@ -135,15 +228,3 @@ def cut(item: int, context: int, end: int, longest: int) -> Iterator[Piece]:
     marks = [context + frames * n // count for n in range(count + 1)] if count else []
     for first, last in pairwise(marks):
         yield Piece(item, first, last, 0 < first == context)
-
-
-def passes(layout: Layout, lengths: Sequence[tuple[int, int]]) -> list[Pass]:
-    """All passes for items of (context, frames with context), in the order given."""
-    out: list[Pass] = []
-    for item, (context, end) in enumerate(lengths):
-        for piece in cut(item, context, end, layout.longest):
-            if not out or not layout.place(out[-1], piece):
-                out.append(Pass())
-                if not layout.place(out[-1], piece):
-                    raise AssertionError("a piece of `longest` frames fits an empty pass")
-    return out
