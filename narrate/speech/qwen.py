@@ -39,7 +39,7 @@ class QwenBackend(ModelBackend):
     """
 
     name = "qwen"
-    version = 2
+    version = 3
 
     def __init__(self, options: SpeechOptions) -> None:
         super().__init__(options)

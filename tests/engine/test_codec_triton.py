@@ -16,10 +16,12 @@ from narrate.engine.codec.layers import (
     Conv,
     Grade,
     NextBlock,
+    Places,
     Snake,
     Unit,
     parted,
 )
+from narrate.engine.codec.packing import NOBODY
 from narrate.engine.codec.wave import PLAIN
 from tests.engine.interpreted import DEVICE, run_compiled
 
@@ -110,14 +112,47 @@ def test_numbers_in_parts(grade: Grade, gated: bool) -> None:
     assert (parts[0] - parts[1]).abs().max() < (1e-5 if grade.parts != 1 else 1e-2)
 
 
+def places_of(spans: list[tuple[int, int]], time: int, past: int | None = None) -> Places:
+    """Spans (first, end) side by side; those from the second on follow the first up to `past`."""
+    table = torch.zeros(4, time, dtype=torch.int32, device=DEVICE)
+    table[0] = NOBODY
+    for number, (first, end) in enumerate(spans):
+        table[0, first:end] = number
+        if past is not None and number:
+            table[2, first:end], table[3, first:end] = first, first - past
+    return Places(*table)
+
+
 def test_attention_stays_in_its_window_and_its_utterance() -> None:
     window, heads, dim, time = 40, 2, 8, 200
-    utterance = torch.full((time,), -1, dtype=torch.int32, device=DEVICE)
-    for number, (first, end) in enumerate(((3, 60), (63, 70), (73, 190))):
-        utterance[first:end] = number
+    places = places_of([(3, 60), (63, 70), (73, 190)], time)
     qkv, angle = normal(time, 3 * heads * dim), normal(time, dim // 2)
-    given = (qkv, angle.cos(), angle.sin(), utterance, window)
+    given = (qkv, angle.cos(), angle.sin(), places, window)
     assert (FAST.attend(*given) - PLAIN.attend(*given)).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("length", [1, 30, 75])
+def test_what_goes_on_from_the_past_hears_it_as_if_it_lay_before(length: int) -> None:
+    window, heads, dim, time = 48, 2, 8, 480
+    spans = [(48, 48 + length), (144, 250), (288, 300), (336, 480)]
+    qkv, angle = normal(time, 3 * heads * dim), normal(time, dim // 2)
+    shared = places_of(spans, time, past=48 + length)
+    fast, plain = (
+        waves.attend(qkv, angle.cos(), angle.sin(), shared, window) for waves in (FAST, PLAIN)
+    )
+
+    def lying_before(part: torch.Tensor, first: int, end: int, time: int) -> torch.Tensor:
+        own = torch.cat((part[48 : 48 + length], part[first:end]))
+        return torch.cat((own, own.new_zeros(time - len(own), own.shape[1])))
+
+    for first, end in spans[1:]:
+        together = length + end - first
+        padded = -(-together // window) * window
+        own, turn = (lying_before(part, first, end, padded) for part in (qkv, angle))
+        places = places_of([(0, together)], padded)
+        wanted = PLAIN.attend(own, turn.cos(), turn.sin(), places, window)[length:together]
+        for got in (fast, plain):
+            assert (got[first:end] - wanted).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("parts", [1, 2])

@@ -6,21 +6,30 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from random import Random
 
+import numpy as np
 import pytest
 
 pytest.importorskip("hypothesis")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrate.engine.codec.packing import Gathering, Layout, Pass, Piece, best_sum, cut
+from narrate.engine.codec.config import PRE_TAPS
+from narrate.engine.codec.packing import (
+    HEARD,
+    PAST,
+    Gathering,
+    Layout,
+    Pass,
+    Piece,
+    best_sum,
+    cut,
+)
 
-ITEMS = st.lists(
-    st.tuples(st.integers(0, 90), st.integers(0, 200)).map(lambda t: (t[0], t[0] + t[1])),
-    max_size=12,
+ITEMS = st.integers(0, 90).flatmap(
+    lambda past: st.lists(st.integers(0, 200).map(lambda own: (past, past + own)), max_size=12)
 )
 LAYOUT = Layout(frames=64, run_frames=144, transformer_reach=50, wave_reach=10, gap=3, grain=8)
-LARGE = Layout(frames=4096, run_frames=5688, transformer_reach=570, wave_reach=10, gap=3, grain=16)
-PAST = 38
+LARGE = Layout(frames=4096, run_frames=4968, transformer_reach=570, wave_reach=10, gap=3, grain=16)
 
 
 def passes(layout: Layout, items: Iterable[tuple[int, int]]) -> Iterator[Pass]:
@@ -32,11 +41,11 @@ def passes(layout: Layout, items: Iterable[tuple[int, int]]) -> Iterator[Pass]:
     yield from gathering.flush()
 
 
-def book(count: int = 3000) -> list[tuple[int, int]]:
+def book(count: int = 3000, past: int = 38) -> list[tuple[int, int]]:
     """Utterances of 20 to 290 frames, the longest texts first; how they are read scatters."""
     random = Random(7)
     lengths = (250 - 220 * n / count for n in range(count))
-    return [(PAST, PAST + round(n * random.gauss(1.0, 0.08))) for n in lengths]
+    return [(past, past + round(n * random.gauss(1.0, 0.08))) for n in lengths]
 
 
 def in_order(layout: Layout, items: list[tuple[int, int]]) -> int:
@@ -81,13 +90,42 @@ def test_places_do_not_meet(items: list[tuple[int, int]]) -> None:
 @given(ITEMS)
 def test_each_piece_has_the_past_that_it_can_hear(items: list[tuple[int, int]]) -> None:
     for one in passes(LAYOUT, items):
-        spans = [span for run in one.runs for span in run.spans]
-        for (piece, at), span in zip(one.cuts, spans, strict=True):
+        own = [(run, span) for run in one.runs for span in run.spans if span is not run.past]
+        for (piece, at), (run, span) in zip(one.cuts, own, strict=True):
             before = 0 if piece.follows else LAYOUT.wave_reach
             assert span.kept == max(piece.first - before, 0)
-            assert span.first == max(span.kept - LAYOUT.transformer_reach, 0)
             assert span.to == at - (piece.first - span.kept)
             assert span.end == piece.end
+            begin = max(span.kept - LAYOUT.transformer_reach, 0)
+            if piece.follows:
+                assert run.past is not None
+                assert (run.past.first, run.past.end, span.first) == (
+                    begin,
+                    piece.first,
+                    piece.first,
+                )
+            else:
+                assert span.first == begin
+
+
+@given(ITEMS)
+def test_attention_finds_the_past_before_what_follows_it(items: list[tuple[int, int]]) -> None:
+    for one in passes(LAYOUT, items):
+        for run in one.runs:
+            utterance, position, _, begin, jump = LAYOUT.places(run)
+            for span in run.spans:
+                at = span.at
+                if not span.follows:
+                    assert not begin[at : at + span.end - span.first].any()
+                    continue
+                assert (begin[at : at + span.end - span.first] == at).all()
+                end = at - jump[at]  # the place after the past's last
+                past = np.flatnonzero(utterance == PAST)
+                assert past[-1] == end - 1 and position[end - 1] == len(past) - 1
+                assert position[at] == len(past)
+                heard = np.flatnonzero(utterance[:at] == HEARD)
+                assert list(heard[-span.heard :]) == list(range(at - span.heard, at))
+                assert span.heard == min(PRE_TAPS - 1, span.first)
 
 
 @given(ITEMS)
@@ -151,6 +189,12 @@ def test_the_passes_of_a_book_are_full() -> None:
     assert sum(one.used for one in packed) == needed
     assert needed / LARGE.frames / in_order(LARGE, items) < 0.985
     assert needed / LARGE.frames / len(packed) > 0.99
+
+
+@pytest.mark.parametrize("past", [0, 38, 250])
+def test_what_fills_a_pass_fits_a_run_of_the_transformer_whatever_the_past(past: int) -> None:
+    packed = list(passes(LARGE, book(past=past)))
+    assert sum(len(one.runs) for one in packed) < 1.03 * len(packed)
 
 
 def test_nothing_of_a_book_waits_longer_than_for_two_passes() -> None:

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from narrate.engine.codec.config import read_codec_config
-from narrate.engine.codec.layers import FP32, Grade, Grades, Level
-from narrate.engine.codec.packing import Gathering, Layout, Pass, Run, Span, Table, cut
-from narrate.engine.codec.transformer import Places, latents
+from narrate.engine.codec.layers import FP32, Grade, Grades, Level, Places
+from narrate.engine.codec.packing import Gathering, Layout, Pass, Run, Table, cut
+from narrate.engine.codec.transformer import latents
 from narrate.engine.codec.wave import PLAIN, Waves, sound
 from narrate.engine.codec.weights import load_codec
 from narrate.engine.graphs import Replay
@@ -75,8 +75,7 @@ class Codec:
         self._weights = load_codec(folder, self.config, device, grades_of(dtype, levels))
         size = self.layout.run_frames
         self._codes = torch.zeros(size, self.config.quantizers, dtype=torch.int32, device=device)
-        # By place of a run: utterance, position, place among the latents (the last: nowhere).
-        self._places = torch.zeros(3, size, dtype=torch.int32, device=device)
+        self._places = torch.zeros(5, size, dtype=torch.int32, device=device)  # `Layout.places`
         self._latents = torch.zeros(frames + 1, self.config.latent, device=device)
         self._live = torch.zeros(frames, dtype=torch.int32, device=device)
         # Which of the past's last frames a place of a gap stands for, -1: none.
@@ -131,17 +130,15 @@ class Codec:
         self._past_codes = past.to(self.device, torch.int32)
         if not len(past):
             return
-        config, end = self.config, len(past)
         held: list[torch.Tensor] = []
-        size, kept = self._frames_to_hear, max(end - config.wave_reach - config.gap, 0)
-        first = max(kept - config.transformer_reach, 0)
-        span = Span(0, first, end, self.layout.after(Run()), kept, size - (end - kept))
+        size = self._frames_to_hear
+        run = self.layout.alone(len(past), size)
         with self._own_stream(), torch.inference_mode():
             self._latents.zero_()
-            self._fill_run(Run(spans=[span]), [self._past_codes[first:]], held)
+            self._fill_run(run, held)
             self._run()
             live = torch.ones(size, dtype=torch.int32, device=self.device)
-            live[: span.to] = 0
+            live[: run.spans[0].to] = 0
             sound(self._weights, self._waves, self._latents[:size], live, self._remember)
             if self._stream is not None:
                 self._stream.synchronize()
@@ -207,9 +204,10 @@ class Codec:
         return torch.cuda.stream(self._stream)
 
     def _compute_latents(self) -> None:
-        places = Places(self._places[0], self._places[1])
+        utterance, position, to, begin, jump = self._places
+        places = Places(utterance, position, begin, jump)
         found = latents(self._weights, self._kernels, self._waves, self._codes, places)
-        self._latents.index_copy_(0, self._places[2].long(), found)
+        self._latents.index_copy_(0, to.long(), found)
 
     def _compute_samples(self) -> None:
         found = sound(self._weights, self._waves, self._latents[:-1], self._live, self._go_on)
@@ -229,8 +227,7 @@ class Codec:
         held: list[torch.Tensor] = []
         with self._own_stream(), torch.inference_mode():
             for run in one.runs:
-                codes = [self._items[span.item].codes[span.first : span.end] for span in run.spans]
-                self._fill_run(run, codes, held)
+                self._fill_run(run, held)
                 self._run()
             live, past = self.layout.live(one)
             self._upload(self._live, live, held)
@@ -242,10 +239,13 @@ class Codec:
             arrived = self._stream.record_event() if self._stream is not None else None
         self._flights.append(_Flight(one, out, held, arrived))
 
-    def _fill_run(self, run: Run, codes: list[torch.Tensor], held: list[torch.Tensor]) -> None:
+    def _fill_run(self, run: Run, held: list[torch.Tensor]) -> None:
         self._upload(self._places, self.layout.places(run), held)
-        for span, part in zip(run.spans, codes, strict=True):
-            self._codes[span.at : span.at + len(part)].copy_(part, non_blocking=True)
+        for span in run.spans:
+            codes = self._past_codes if span.item is None else self._items[span.item].codes
+            part = codes[span.first - span.heard : span.end]
+            at = span.at - span.heard
+            self._codes[at : at + len(part)].copy_(part, non_blocking=True)
             held.append(part)
 
     def _upload(self, to: torch.Tensor, values: Table, held: list[torch.Tensor]) -> None:

@@ -6,9 +6,14 @@ import torch
 import triton
 import triton.language as tl
 
+from narrate.engine.codec import packing
+from narrate.engine.codec.layers import Places
+
 __all__ = ["TILE", "attend"]
 
 TILE = 16  # queries a program, keys a step: what one warp holds
+_PAST = tl.constexpr(packing.PAST)
+_NO_QUERY, _NO_KEY = tl.constexpr(-3), tl.constexpr(-4)  # no utterance's numbers
 
 
 @triton.jit
@@ -26,7 +31,7 @@ def _turned(source, cos, sin, at, real, DIM: tl.constexpr, LANES: tl.constexpr):
 
 @triton.jit
 def _attend_kernel(
-    qkv, cos, sin, utterance, out, time, scale,
+    qkv, cos, sin, utterance, begins, jumps, out, time, scale,
     HEADS: tl.constexpr, DIM: tl.constexpr, WINDOW: tl.constexpr, TILE: tl.constexpr,
     LANES: tl.constexpr,
 ):  # fmt: skip
@@ -37,7 +42,10 @@ def _attend_kernel(
     lane = tl.arange(0, LANES)[None]
     at = tl.program_id(0) * TILE + step
     real = at < time
-    own = tl.load(utterance + at, mask=real, other=-3)
+    own = tl.load(utterance + at, mask=real, other=_NO_QUERY)
+    # An utterance begins at a tile, so one tile's queries have one begin, or some have none.
+    begin = tl.max(tl.load(begins + at, mask=real, other=0), 0)
+    jump = tl.max(tl.load(jumps + at, mask=real, other=0), 0)
     q1, q2 = _turned(qkv + at[:, None] * STRIDE + head * DIM, cos, sin, at, real, DIM, LANES)
     top = tl.full([TILE], float("-inf"), tl.float32)
     weight = tl.zeros([TILE], tl.float32)
@@ -45,14 +53,17 @@ def _attend_kernel(
     sum2 = tl.zeros([TILE, LANES], tl.float32)
     # From the query's own tile backwards: it sees itself, so the maximum is a number at once.
     for back in range(0, (WINDOW - 1 + TILE - 1) // TILE + 1):
-        then = tl.program_id(0) * TILE - back * TILE + step
+        key = tl.program_id(0) * TILE - back * TILE + step
+        past = key < begin
+        then = tl.where(past, key - jump, key)
         there = (then >= 0) & (then < time)
         from_k = qkv + then[:, None] * STRIDE + (HEADS + head) * DIM
         k1, k2 = _turned(from_k, cos, sin, then, there, DIM, LANES)
         scores = tl.dot(q1, k1.trans(), input_precision="tf32x3")
         scores = tl.dot(q2, k2.trans(), scores, input_precision="tf32x3") * scale
-        behind = at[:, None] - then[None]
-        same = own[:, None] == tl.load(utterance + then, mask=there, other=-2)[None]
+        behind = at[:, None] - key[None]
+        theirs = tl.load(utterance + then, mask=there, other=_NO_KEY)[None]
+        same = theirs == tl.where(past[None], _PAST, own[:, None])
         seen = same & there[None] & (behind >= 0) & (behind < WINDOW)
         scores = tl.where(seen | (behind == 0), scores, float("-inf"))
         higher = tl.maximum(top, tl.max(scores, 1))
@@ -72,7 +83,7 @@ def _attend_kernel(
 
 
 def attend(
-    qkv: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, utterance: torch.Tensor, window: int
+    qkv: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, places: Places, window: int
 ) -> torch.Tensor:
     """See `wave.plain_attend`; everything is contiguous."""
     time, dim = len(qkv), 2 * cos.shape[1]
@@ -80,7 +91,7 @@ def attend(
     out = torch.empty(time, heads * dim, dtype=qkv.dtype, device=qkv.device)
     lanes = max(16, triton.next_power_of_2(dim // 2))
     _attend_kernel[(triton.cdiv(time, TILE), heads)](
-        qkv, cos, sin, utterance, out, time, dim**-0.5, heads, dim, window, TILE, lanes,
-        num_warps=1, num_stages=2,
+        qkv, cos, sin, places.utterance, places.begin, places.jump, out, time, dim**-0.5,
+        heads, dim, window, TILE, lanes, num_warps=1, num_stages=2,
     )  # fmt: skip
     return out

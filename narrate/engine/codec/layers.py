@@ -184,6 +184,20 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
+class Places:
+    """What each place of a run is, [n] int32 each; the numbers of utterances are `packing`'s.
+
+    The utterance and the position in it. Of one that goes on from the past: the place where it
+    begins, and how many places before that the past ends; 0 and 0 elsewhere.
+    """
+
+    utterance: torch.Tensor
+    position: torch.Tensor
+    begin: torch.Tensor
+    jump: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class CodecWeights:
     """All of it. tables [quantizers, codebook_size, codebook_dim]: codebooks after projection."""
 

@@ -5,7 +5,8 @@ places, which every convolution sees as the zeros before a beginning, or as the 
 all utterances go on from: so an utterance sounds as if it were alone, and no place is padding but
 for the end, which what waits is chosen to fill. The transformer, a hundredth of the work, looks
 much further back than the convolutions do: it runs in passes of its own, over as much of the
-context as it can see, and hands the latents that the wave decoder needs to their places.
+context as it can see, and hands the latents that the wave decoder needs to their places. The past
+that utterances go on from is computed once a run, and all of them see it.
 """
 
 from __future__ import annotations
@@ -13,19 +14,37 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, count, pairwise
 
 import numpy as np
 
-from narrate.engine.codec.config import CodecConfig
+from narrate.engine.codec.config import PRE_TAPS, CodecConfig
 
-__all__ = ["Gathering", "Layout", "Pass", "Piece", "Run", "Span", "Table", "best_sum", "cut"]
+__all__ = [
+    "HEARD",
+    "NOBODY",
+    "PAST",
+    "Gathering",
+    "Layout",
+    "Pass",
+    "Piece",
+    "Run",
+    "Span",
+    "Table",
+    "best_sum",
+    "cut",
+]
 
 Table = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
 
 # Parts of a pass: a quarter more than one waits, to choose its end from (docs/log.md has what more
 # and less of it give); the half that comes first is not chosen.
 _SPARE, _OLDEST = 4, 2
+
+PAST = 0
+"""The utterance number of the shared past in a run; the others count from 1."""
+NOBODY, HEARD = -1, -2
+"""Numbers of places that are nobody's, and of those that only the first convolution reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +64,28 @@ class Piece:
 class Span:
     """Codes first .. end of an item at place `at` of a transformer's run.
 
-    Those from `kept` on go to the wave decoder, to place `to` and after.
+    Those from `kept` on go to the wave decoder, to place `to` and after. An item of None is the
+    past itself. A span that `follows` it has the `heard` codes before its first one on the places
+    before `at`, for the first convolution; attention looks at the past's own places.
     """
 
-    item: int
+    item: int | None
     first: int
     end: int
     at: int
     kept: int
     to: int
+    follows: bool = False
+    heard: int = 0
 
 
 @dataclass(slots=True)
 class Run:
-    """One pass of the transformer."""
+    """One pass of the transformer; `past` is that of its spans which has the past."""
 
     used: int = 0
     spans: list[Span] = field(default_factory=list)
+    past: Span | None = None
 
 
 @dataclass(slots=True)
@@ -94,9 +118,11 @@ class Layout:
     @classmethod
     def of(cls, config: CodecConfig, frames: int, grain: int = 1) -> Layout:
         """The sizes for passes of `frames`; a run has room for the longest piece and its past."""
-        least = frames + config.transformer_reach + config.wave_reach + config.gap + grain
-        # Short utterances come with a past each: what fills a pass should fit a single run.
-        runs = -(-max(least, frames * 11 // 8) // config.window) * config.window
+        longest = frames - config.gap - config.wave_reach
+        past = _up(config.gap, grain) + config.transformer_reach
+        least = max(_up(past + config.gap, grain), past + config.wave_reach) + longest
+        # What fills a pass should fit a single run, and each span begins at a multiple of `grain`.
+        runs = _up(max(least, frames * 6 // 5), config.window)
         reaches = config.transformer_reach, config.wave_reach
         return cls(frames, runs, *reaches, config.gap, grain)
 
@@ -109,9 +135,16 @@ class Layout:
         """Places of its own past that a piece takes: none where the gap stands for them."""
         return 0 if piece.follows else min(piece.first, self.wave_reach)
 
-    def after(self, run: Run) -> int:
+    def _after(self, used: int) -> int:
         """Where the next span of a run begins."""
-        return -(-(run.used + self.gap) // self.grain) * self.grain
+        return _up(used + self.gap, self.grain)
+
+    def alone(self, end: int, latents: int) -> Run:
+        """A run of the past alone, of `end` codes: what the waves hear of it ends at `latents`."""
+        kept = max(end - self.wave_reach - self.gap, 0)
+        first = max(kept - self.transformer_reach, 0)
+        at = self._after(0)
+        return Run(at + end - first, [Span(None, first, end, at, kept, latents - (end - kept))])
 
     def needed(self, piece: Piece) -> int:
         """Places that a piece takes in a pass, with the gap before it."""
@@ -122,29 +155,55 @@ class Layout:
         one = Pass()
         for piece in pieces:
             start = one.used + self.gap
-            before = self.before(piece)
-            kept = piece.first - before
-            first = max(kept - self.transformer_reach, 0)
-            length = piece.end - first
-            if not one.runs or self.after(one.runs[-1]) + length > self.run_frames:
+            if not (one.runs and self._enter(one.runs[-1], piece, start)):
                 one.runs.append(Run())
-            run = one.runs[-1]
-            at = self.after(run)
-            run.spans.append(Span(piece.item, first, piece.end, at, kept, start))
-            run.used = at + length
-            one.cuts.append((piece, start + before))
+                assert self._enter(one.runs[-1], piece, start), "more than a run holds"
+            one.cuts.append((piece, start + self.before(piece)))
             one.used += self.needed(piece)
         assert one.used <= self.frames, "more than a pass holds"
         return one
 
+    def _enter(self, run: Run, piece: Piece, to: int) -> bool:
+        """Put a piece behind what the run has, the past before it if need be; False: no room."""
+        kept = piece.first - self.before(piece)
+        first = max(kept - self.transformer_reach, 0)
+        used, past = run.used, run.past
+        if piece.follows:
+            if past is None:
+                at = self._after(used)
+                past = Span(None, first, piece.first, at, piece.first, self.frames)
+                used = at + piece.first - first
+            assert past.end == piece.first, "all that follow share one past"
+            first = piece.first
+        at = self._after(used)
+        if at + piece.end - first > self.run_frames:
+            return False
+        if past is not run.past and past is not None:
+            run.past = past
+            run.spans.append(past)
+        heard = min(PRE_TAPS - 1, first) if piece.follows else 0
+        run.spans.append(Span(piece.item, first, piece.end, at, kept, to, piece.follows, heard))
+        run.used = at + piece.end - first
+        return True
+
     def places(self, run: Run) -> Table:
-        """By place of the run: utterance, position, place among the latents (the last: nowhere)."""
-        places = np.empty((3, self.run_frames), np.int32)
-        places[0], places[1], places[2] = -1, 0, self.frames
-        for number, span in enumerate(run.spans):
+        """By place of the run, five numbers.
+
+        The utterance, the position in it, the place among the latents (the last: nowhere); where
+        what follows the past begins, and how far before that the past ends (0 and 0 elsewhere).
+        """
+        places = np.zeros((5, self.run_frames), np.int32)
+        places[0], places[2] = NOBODY, self.frames
+        numbers = count(PAST + 1)
+        for span in run.spans:
             length, kept = span.end - span.first, span.end - span.kept
-            places[0, span.at : span.at + length] = number
-            places[1, span.at : span.at + length] = np.arange(length)
+            own, before = slice(span.at, span.at + length), 0
+            places[0, own] = PAST if span is run.past else next(numbers)
+            if span.follows and run.past is not None:
+                before = run.past.end - run.past.first
+                places[3:, own] = [[span.at], [span.at - run.past.at - before]]
+                places[0, span.at - span.heard : span.at] = HEARD
+            places[1, own] = before + np.arange(length)
             places[2, span.at + length - kept : span.at + length] = span.to + np.arange(kept)
         return places
 
@@ -201,6 +260,11 @@ class Gathering:
         self._waiting = [piece for n, piece in enumerate(self._waiting) if n not in takes]
         self._needed -= one.used
         return one
+
+
+def _up(number: int, to: int) -> int:
+    """The next multiple of `to`."""
+    return -(-number // to) * to
 
 
 def best_sum(numbers: Sequence[int], most: int) -> list[int]:

@@ -1,29 +1,21 @@
 """From codes to latents: the codebooks, a convolution, and a transformer with a sliding window.
 
-A run holds many utterances one after the other; attention keeps them apart.
+A run holds many utterances one after the other; attention keeps them apart, and lets those that go
+on from a shared past look at the one place where it stands.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
-from narrate.engine.codec.layers import CodecWeights, Conv
+from narrate.engine.codec.layers import CodecWeights, Conv, Places
+from narrate.engine.codec.packing import NOBODY
 from narrate.engine.codec.wave import Waves
 from narrate.engine.kernels import Kernels, Rotary
 
-__all__ = ["Places", "latents"]
+__all__ = ["latents"]
 
 Tensor = torch.Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Places:
-    """What each place of a run is: its utterance (-1: none) and its position there, [n] int32."""
-
-    utterance: Tensor
-    position: Tensor
 
 
 def latents(
@@ -35,7 +27,7 @@ def latents(
     def product(x: Tensor, conv: Conv, add: Tensor | None = None, gated: bool = False) -> Tensor:
         return waves.conv(waves.part(x, conv.reads, gated), conv, None, add)[0]
 
-    live = (places.utterance >= 0)[:, None]
+    live = (places.utterance != NOBODY)[:, None]
     groups = torch.arange(config.quantizers, device=codes.device)
     x = weights.tables[groups, codes.long()].sum(1)
     x = product(product(x * live, weights.pre), weights.enter)
@@ -44,7 +36,7 @@ def latents(
     cos, sin = rotary.cos[position], rotary.sin[position]
     for layer in weights.layers:
         qkv = product(kernels.rms_norm(x, layer.norm), layer.qkv)
-        heard = waves.attend(qkv, cos, sin, places.utterance, config.window)
+        heard = waves.attend(qkv, cos, sin, places, config.window)
         x = product(heard, layer.out, x)
         both = product(kernels.rms_norm(x, layer.mlp_norm), layer.gate_up)
         x = product(both, layer.down, x, gated=True)

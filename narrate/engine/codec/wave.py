@@ -19,10 +19,12 @@ from narrate.engine.codec.layers import (
     Gelu,
     Grade,
     NextBlock,
+    Places,
     Snake,
     Unit,
     parted,
 )
+from narrate.engine.codec.packing import PAST
 from narrate.engine.kernels.plain import rotate
 
 __all__ = ["PLAIN", "Waves", "sound", "unit_of"]
@@ -45,7 +47,7 @@ class Waves:
     part: Callable[..., Tensor]
     depthwise: Callable[[Tensor, NextBlock], Tensor]
     last: Callable[[Tensor, Conv], Tensor]
-    attend: Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
+    attend: Callable[[Tensor, Tensor, Tensor, Places, int], Tensor]
     unit: Callable[[Tensor, Tensor, Unit, Tensor, Snake, bool], tuple[Tensor, Tensor]]
     paste: Callable[[Tensor, Tensor, Tensor], None]
 
@@ -116,23 +118,31 @@ def plain_last(x: Tensor, conv: Conv) -> Tensor:
     return (raw[:, 0].float().clamp(-1.0, 1.0) * FULL_SCALE).round().to(torch.int16)
 
 
-def plain_attend(qkv: Tensor, cos: Tensor, sin: Tensor, utterance: Tensor, window: int) -> Tensor:
+def plain_attend(qkv: Tensor, cos: Tensor, sin: Tensor, places: Places, window: int) -> Tensor:
     """Causal attention with RoPE over the last `window` places of one's own utterance.
 
-    qkv [time, 3 * heads * head_dim] fp32, cos and sin [time, head_dim // 2] by place, utterance
-    [time] int32 -> [time, heads * head_dim]. It goes by blocks of one window: a query sees its own
-    block and the one before. Time is a multiple of the window.
+    qkv [time, 3 * heads * head_dim] fp32, cos and sin [time, head_dim // 2] by place ->
+    [time, heads * head_dim]. Before the begin of what goes on from the past lie the past's last
+    places, wherever they stand. It goes by blocks of one window, at whose beginnings utterances
+    begin: a query sees its own block and the one before. Time is a multiple of the window.
     """
     head_dim = 2 * cos.shape[1]
     split = qkv.view(len(qkv), 3, -1, head_dim).unbind(1)
     cos, sin = cos[:, None], sin[:, None]
     turned = rotate(split[0], cos, sin), rotate(split[1], cos, sin), split[2]
+    own = places.utterance.view(-1, window)
+    begin, jump = (part.view(-1, window)[:, :1] for part in (places.begin, places.jump))
+    before = torch.arange(-window, len(qkv) - window, device=qkv.device).view(-1, window)
+    past = before < begin
+    before = torch.where(past, before - jump, before)
+    there, before = before >= 0, before.clamp(min=0)
     q, k, v = (part.view(-1, window, *part.shape[1:]) for part in turned)
-    k, v = (torch.cat((F.pad(p, (0, 0, 0, 0, 0, 0, 1, 0))[:-1], p), 1) for p in (k, v))
+    k, v = (torch.cat((p.flatten(0, 1)[before], p), 1) for p in (k, v))
     q, k, v = (part.transpose(1, 2) for part in (q, k, v))
-    own = utterance.view(-1, window)
-    before = F.pad(own, (0, 0, 1, 0), value=-2)[:-1]
-    same = own[:, :, None] == torch.cat((before, own), 1)[:, None]
+    theirs = places.utterance[before][:, None]
+    of_past = (past & there)[:, None] & (theirs == PAST)
+    of_own = (~past & there)[:, None] & (theirs == own[:, :, None])
+    same = torch.cat((of_past | of_own, own[:, :, None] == own[:, None]), 2)
     step = torch.arange(2 * window, device=own.device)
     behind = step[:window, None] + window - step[None]
     seen = (same & (behind >= 0) & (behind < window))[:, None]
