@@ -6,6 +6,8 @@ tests have Triton interpret.
 
 from __future__ import annotations
 
+import re
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,3 +73,14 @@ def paper_card(kernels: Path) -> Iterator[Paper]:
             yield card
         finally:
             triton.runtime.driver.set_active(None)
+
+
+def used(kernels: Path, name: str) -> dict[str, int]:
+    """What a thread of the one kernel of this name takes: REG registers, bytes of STACK, LOCAL."""
+    (binary,) = kernels.glob(f"*/{name}.cubin")
+    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+    shown = subprocess.run(
+        [str(tool), "--dump-resource-usage", str(binary)],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return {key: int(number) for key, number in re.findall(r"(REG|STACK|LOCAL):(\d+)", shown)}

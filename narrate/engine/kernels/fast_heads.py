@@ -1,8 +1,9 @@
 """Heads normalised, turned and stored in one kernel, in Triton.
 
-`attend_short` for a single token reads what the cache holds and what is new at the same time, and
-the new key never makes the way through memory; more tokens go to `fast_attention`. `enter` is
-`plain.enter`: a prompt's heads, into the cache and in the order that attention reads them.
+`attend_one` reads what the cache holds and what is new at the same time, and the new key never
+makes the way through memory; a row's first two tokens, and one after many of many rows, go to
+`fast_tiles`. `enter` is `plain.enter`: a prompt's heads, into the cache and in the order that
+attention reads them.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from narrate.engine.kernels import fast_attention
-from narrate.engine.kernels.early import can_start_early
+from narrate.engine.kernels import fast_tiles
+from narrate.engine.kernels.early import FEW_ROWS, can_start_early
 from narrate.engine.kernels.reading import whole
 from narrate.engine.kernels.shapes import Cache, HeadNorms, Rotary
 
 __all__ = ["attend_one", "attend_short", "enter"]
 
-_MOST_HELD = 16  # positions that one program keeps in its registers
+_MANY_HELD = 9  # positions from which tiles are faster with many rows: docs/log.md
 _REGISTERS = 168  # a thread; more of them leave room for fewer programs
 
 
@@ -94,16 +95,19 @@ def attend_short(
 ) -> torch.Tensor:
     """See `plain.attend_short`."""
     rows, count, width = qkv.shape
-    if count != 1 or start > _MOST_HELD:
-        return fast_attention.attend_short(qkv, heads, rotary, cache, start)
-    return attend_one(qkv.view(1, rows, width), heads, rotary, cache, start)[:, None]
+    if count == 1:
+        return attend_one(qkv.view(1, rows, width), heads, rotary, cache, start)[:, None]
+    assert (count, start) == (2, 0), "a row's first two tokens or one more; for others call plain's"
+    return fast_tiles.attend_two(qkv, heads, rotary, cache)
 
 
 def attend_one(
     qkv: torch.Tensor, heads: HeadNorms, rotary: Rotary, cache: Cache, start: int
 ) -> torch.Tensor:
-    """`plain.attend_short` of one token after at most 16: qkv [parts, n, width] -> [n, heads]."""
+    """`plain.attend_short` of one token after at most 31: qkv [parts, n, width] -> [n, heads]."""
     count, rows, width = qkv.shape
+    if rows > FEW_ROWS and start >= _MANY_HELD and count == 1 and qkv.dtype == cache.keys.dtype:
+        return fast_tiles.attend_held(qkv[0], heads, rotary, cache, start)
     _, kv_heads, positions, dim = cache.keys.shape
     q_heads = width // dim - 2 * kv_heads
     out = torch.empty(rows, q_heads * dim, dtype=cache.keys.dtype, device=qkv.device)

@@ -162,7 +162,8 @@ def attend_short(
     """Causal attention of t new tokens at positions start .. start + t - 1, the same for all rows.
 
     qkv [n, t, (q_heads + 2 * kv_heads) * head_dim]; the cache's slot i is row i's, and holds at
-    least start + t positions, 32 at most. Returns [n, t, q_heads * head_dim], of qkv's dtype.
+    least start + t positions, 32 at most. Returns [n, t, q_heads * head_dim], of qkv's dtype. Other
+    kernels take what a model asks for: a row's first two tokens, or one more.
     """
     count, end = qkv.shape[1], start + qkv.shape[1]
     kv_heads, _, head_dim = cache.keys.shape[1:]
