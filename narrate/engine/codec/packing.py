@@ -157,7 +157,8 @@ class Layout:
             start = one.used + self.gap
             if not (one.runs and self._enter(one.runs[-1], piece, start)):
                 one.runs.append(Run())
-                assert self._enter(one.runs[-1], piece, start), "more than a run holds"
+                entered = self._enter(one.runs[-1], piece, start)
+                assert entered, "more than a run holds"
             one.cuts.append((piece, start + self.before(piece)))
             one.used += self.needed(piece)
         assert one.used <= self.frames, "more than a pass holds"
