@@ -31,9 +31,10 @@ from benchmarks.random_model import random_codec, random_folder, random_model
 from narrate.bench.weights import make_checkpoint
 from narrate.config import Settings
 from narrate.core import Spoken, Take, Utterance
-from narrate.engine.engine import Engine, Parts
+from narrate.engine.engine import Engine
 from narrate.engine.model.layers import Model
 from narrate.engine.options import EngineOptions
+from narrate.engine.parts import Parts
 from narrate.engine.sampler import SamplingOptions
 from narrate.engine.tokens import TextIds
 from narrate.store import NewTake, Store

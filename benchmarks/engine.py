@@ -24,9 +24,10 @@ from benchmarks.frames import FRAME_MS, milliseconds
 from benchmarks.random_model import random_codec, random_folder, random_model
 from narrate.core import Utterance, VoicePrompt
 from narrate.engine.codec import Codec
-from narrate.engine.engine import Engine, Parts
+from narrate.engine.engine import Engine
 from narrate.engine.model.layers import Model
 from narrate.engine.options import EngineOptions
+from narrate.engine.parts import Parts
 from narrate.engine.sampler import SamplingOptions
 from narrate.engine.tokens import TextIds
 

@@ -13,8 +13,9 @@ import torch
 
 from benchmarks.engine import chunks, voice
 from benchmarks.random_model import random_codec, random_folder, random_model
-from narrate.engine.engine import Engine, Parts
+from narrate.engine.engine import Engine
 from narrate.engine.options import EngineOptions
+from narrate.engine.parts import Parts
 from narrate.engine.sampler import SamplingOptions
 from narrate.engine.tokens import TextIds
 

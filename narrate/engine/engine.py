@@ -3,73 +3,33 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from narrate.core import Spoken, Utterance, VoicePrompt
-from narrate.engine.cache import MANY_ROWS, SIZES, bytes_per_slot, no_room, slots_that_fit
-from narrate.engine.codec.room import codec_with_room
-from narrate.engine.config import read_config
+from narrate.engine.cache import SIZES, bytes_per_slot, no_room, slots_that_fit
 from narrate.engine.kernels import Kernels
 from narrate.engine.languages import language_name
 from narrate.engine.loops import goes_round
 from narrate.engine.model.frame import Computer
-from narrate.engine.model.layers import Model
 from narrate.engine.options import EngineOptions
+from narrate.engine.parts import Parts, load_parts
 from narrate.engine.prompt import PromptWriter
 from narrate.engine.quantise import kind_of
 from narrate.engine.runner import HostCodes, Runner
-from narrate.engine.sampler import SamplingOptions, read_sampling, rules_of
+from narrate.engine.sampler import rules_of
 from narrate.engine.scheduler import Ended, Job, Scheduler, Status, frame_cap
-from narrate.engine.tokens import TextIds
-from narrate.engine.weights import build_model, checkpoint_tensors
 from narrate.errors import BackendError
 
-__all__ = ["Decoder", "Engine", "Parts"]
+__all__ = ["Engine"]
 
 _LEAST_FRAMES_PER_TEXT_ID = 4  # what a calm reader needs; less room than that is no use
 _CODEC_BYTES = 6 << 30  # set aside for the codec's work space
 _CPU_BATCH = 8
-
-
-class Decoder(Protocol):
-    """The codec: takes codes as rows end, gives samples when a batch of them is done."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples a second."""
-
-    @property
-    def context(self) -> int:
-        """The most frames of a past that a sample depends on."""
-
-    def begin(self, past: torch.Tensor) -> None:
-        """What follows goes on from these codes [frames, groups], which are not decoded."""
-
-    def put(self, key: object, codes: torch.Tensor) -> None:
-        """Ask for the samples of codes [frames, groups]."""
-
-    def flush(self) -> None:
-        """Start on what was put and does not fill a batch."""
-
-    def take(self, wait: bool = False) -> Iterator[tuple[object, NDArray[np.int16]]]:
-        """What is done by now, by key; with `wait` everything that was started."""
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """What an engine is made of."""
-
-    model: Model
-    text_ids: TextIds
-    sampling: SamplingOptions
-    decoder: Decoder
 
 
 class Engine:
@@ -80,7 +40,7 @@ class Engine:
 
     def __init__(self, folder: Path, options: EngineOptions) -> None:
         _set_precision(options, options.place())  # loading multiplies, too
-        self._set_up(_load(folder, options), options)
+        self._set_up(load_parts(folder, options), options)
 
     @classmethod
     def of(cls, parts: Parts, options: EngineOptions) -> Engine:
@@ -166,13 +126,13 @@ class Engine:
             self.parts.decoder.begin(self._reference(prompt))
         self._source = enumerate(utterances, start=1)
         self._ended: dict[int, tuple[Ended, HostCodes]] = {}
+        self._leaving: deque[Ended] = deque()
         self._refused: list[str] = []
         try:
             while self._pull() or not self._scheduler.idle:
-                yield from self._step_or_shrink()
-            with self._runner.turn():
-                self.parts.decoder.flush()
-            yield from self._spoken(wait=True)
+                yield from self._or_shrink(self.step)
+            while not (yield from self._or_shrink(self._rest)):
+                pass
         finally:
             self._forget()
         if self._refused:
@@ -191,21 +151,33 @@ class Engine:
                 self._pull()
             self._runner.frame()
             for report in self._runner.reports():
-                for ended in self._scheduler.retire(report):
-                    self._finish(ended)
+                self._leaving.extend(self._scheduler.retire(report))
+            while self._leaving:
+                self._finish()
         yield from self._spoken()
 
-    def _step_or_shrink(self) -> Iterator[Spoken]:
+    def _rest(self) -> Iterator[Spoken]:
+        """What the decoder still has."""
+        with self._runner.turn():
+            self.parts.decoder.flush()
+        yield from self._spoken(wait=True)
+
+    def _or_shrink(self, compute: Callable[[], Iterator[Spoken]]) -> Generator[Spoken, None, bool]:
+        """Compute, or make the batch smaller and let everybody in it begin anew: False."""
         try:
-            yield from self.step()
+            yield from compute()
+            return True
         except torch.OutOfMemoryError as error:
             jobs, batch = self._scheduler.evict(), _smaller(self.batch_size, error)
+            jobs += [ended.job for ended in self._leaving if not ended.again]
+            self._leaving.clear()
             self._runner.close()
             del self._runner
             torch.cuda.empty_cache()
             self._start_batch(batch)
             for job in jobs:
                 self._scheduler.add(job)
+            return False
 
     def _pull(self) -> bool:
         """Let utterances wait, `lookahead` at most; tell whether any came."""
@@ -226,17 +198,19 @@ class Engine:
     def _refuse(self, number: int, utterance: Utterance, why: str) -> None:
         self._refused.append(f"number {number} ({utterance.spoken[:40]!r}): {why}")
 
-    def _finish(self, ended: Ended) -> None:
+    def _finish(self) -> None:
+        """Bring the codes of the first who leaves to the decoder, who has them from then on."""
+        ended = self._leaving[0]
         job = ended.job
         if ended.status == Status.FAULTY:
             self._runner.scrub(ended.slot)
-        if ended.again:
-            return
-        if ended.status == Status.FAULTY:
-            self._refuse(job.number, job.utterance, "its logits are not numbers (NaN)")
+            self._leaving.popleft()
+            if not ended.again:
+                self._refuse(job.number, job.utterance, "its logits are not numbers (NaN)")
             return
         codes = self._runner.codes(ended.slot, ended.frames)
         self._ended[job.number] = ended, HostCodes(codes)
+        self._leaving.popleft()
         self.parts.decoder.put(job.number, codes)
 
     def _reference(self, prompt: VoicePrompt) -> torch.Tensor:
@@ -286,21 +260,3 @@ def _smaller(batch: int, error: torch.OutOfMemoryError) -> int:
     if not sizes:
         raise no_room("a single row", error, ", or lower --max-context") from error
     return sizes[-1]
-
-
-def _load(folder: Path, options: EngineOptions) -> Parts:
-    """Everything from a checkpoint's folder."""
-    config, device = read_config(folder), options.place()
-    dtype = options.precision(device)
-    try:
-        with checkpoint_tensors(folder, config, device) as take:
-            packed = options.packed(device)
-            model = build_model(config, take, device, dtype, options.max_context, packed)
-    except torch.OutOfMemoryError as error:
-        raise no_room("the model", error, ", or choose a smaller model") from error
-    sampling = options.sampling or read_sampling(folder)
-    few_rows = options.batch_size is not None and options.batch_size < MANY_ROWS
-    decoder = codec_with_room(
-        folder / "speech_tokenizer", device, dtype, options.recorded(device), few_rows
-    )
-    return Parts(model, TextIds(folder), sampling, decoder)

@@ -158,6 +158,32 @@ def test_samples_are_byte_equal_alone_and_in_the_passes_of_many(codec: Codec) ->
         assert samples.tobytes() == alone.tobytes(), f"{length} frames"
 
 
+def test_what_cannot_be_launched_is_launched_later(codec: Codec) -> None:
+    lengths, past = [40, 170, 60, 90], codes_of(7)
+    alone = [codec.decode([codes_of(length)], past)[0] for length in lengths]
+    codec.begin(past)
+    decode = codec._decode
+
+    def no_room() -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    codec._decode = no_room  # type: ignore[assignment]
+    refused = 0
+    for number, length in enumerate(lengths):
+        try:
+            codec.put(number, codes_of(length))
+        except torch.OutOfMemoryError:
+            refused += 1
+    with pytest.raises(torch.OutOfMemoryError):
+        codec.flush()
+    assert refused, "passes should have been full, or this proves little"
+    assert not list(codec.take(wait=True))
+    codec._decode = decode
+    codec.flush()
+    arrived = dict(codec.take(wait=True))
+    assert [arrived[n].tobytes() for n in range(len(lengths))] == [one.tobytes() for one in alone]
+
+
 def test_pieces_that_land_in_another_order_are_put_together_in_theirs(codec: Codec) -> None:
     (alone,) = codec.decode([codes_of(170)])
     codec.begin(codes_of(0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from narrate.core import Spoken, Utterance, VoicePrompt  # noqa: E402
-from narrate.engine.engine import Engine, Parts  # noqa: E402
+from narrate.engine.engine import Engine  # noqa: E402
 from narrate.engine.options import EngineOptions  # noqa: E402
+from narrate.engine.parts import Parts  # noqa: E402
 from narrate.engine.sampler import SamplingOptions  # noqa: E402
 from narrate.errors import BackendError, UsageError  # noqa: E402
 from tests.engine.conftest import Tiny, cloned  # noqa: E402
@@ -187,6 +188,40 @@ def test_out_of_memory_in_the_middle_goes_on_with_a_smaller_batch(
 
     one._runner.frame = fail_once  # type: ignore[method-assign]
     assert len(said(one.speak(iter(utterances(5, cap=6)), voice))) == 5
+    assert one.batch_size == 2
+
+
+def failing(compute: Callable[..., Any], at: int, first: bool) -> Callable[..., Any]:
+    """`compute`, out of memory at one of its calls: before it does anything, or after."""
+    calls = itertools.count()
+
+    def call(*given: Any) -> Any:
+        fails = next(calls) == at
+        if fails and first:
+            raise torch.OutOfMemoryError("no room")
+        made = compute(*given)
+        if fails:
+            raise torch.OutOfMemoryError("no room")
+        return made
+
+    return call
+
+
+@pytest.mark.parametrize("place", ["codes", "put", "flush"])
+def test_who_leaves_while_there_is_no_memory_is_spoken_once(
+    place: str, tiny: Tiny, voice: VoicePrompt
+) -> None:
+    book = utterances(6, cap=6)
+    wanted = said(engine(tiny.never_ending(), batch_size=4).speak(iter(book), voice))
+    one = engine(tiny.never_ending(), batch_size=4)
+    if place == "codes":  # of the second of those that leave together
+        one._runner.codes = failing(one._runner.codes, 1, first=True)  # type: ignore[method-assign]
+    else:  # the decoder has them, and cannot start
+        decoder: Any = one.parts.decoder
+        setattr(decoder, place, failing(getattr(decoder, place), 0, first=False))
+    spoken = list(one.speak(iter(book), voice))
+    assert len(spoken) == len(book)
+    assert said(iter(spoken)) == wanted
     assert one.batch_size == 2
 
 

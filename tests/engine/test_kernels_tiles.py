@@ -93,27 +93,13 @@ def test_one_token_of_every_shape_of_heads(shape: tuple[int, int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "start", "tiles"),
-    [(FEW_ROWS + 1, 9, True), (FEW_ROWS + 1, 8, False), (FEW_ROWS, 9, False)],
+    ("rows", "start"), [(FEW_ROWS + 1, 9), (FEW_ROWS + 1, 8), (FEW_ROWS, 9), (FEW_ROWS + 1, 15)]
 )
-def test_who_attends_is_a_matter_of_rows_and_positions(
-    rows: int, start: int, tiles: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given, calls = Given(rows, 1, start, SHAPES[0], DTYPES[1]), []
-
-    def attend_held(qkv: torch.Tensor, *rest: object) -> torch.Tensor:
-        calls.append(len(qkv))
-        return held(qkv, *rest)  # type: ignore[arg-type]
-
-    held = fast_tiles.attend_held
-    monkeypatch.setattr(fast_tiles, "attend_held", attend_held)
+def test_one_token_whatever_kernel_is_chosen_by_rows_and_positions(rows: int, start: int) -> None:
+    given = Given(rows, 1, start, SHAPES[0], DTYPES[1])
     cache = given.cache()
     got = fast_heads.attend_short(given.qkv, given.heads, given.rotary, cache, start)
     given.check(got, cache)
-    assert calls == [rows] * tiles
-    wide = given.qkv.transpose(0, 1).float()
-    fast_heads.attend_one(wide, given.heads, given.rotary, given.cache(), start)
-    assert calls == [rows] * tiles, "fp32 beside a cache of 16 bits is for the other kernel"
 
 
 def test_neighbours_count_for_nothing() -> None:

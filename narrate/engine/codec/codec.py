@@ -35,7 +35,7 @@ _FRAMES_A_PASS = 1024
 
 @dataclass(slots=True)
 class _Item:
-    """An utterance on its way: codes after a past of `context` frames, samples as they arrive."""
+    """An utterance on its way: its codes, the length of its past, its samples as they arrive."""
 
     key: object
     codes: torch.Tensor
@@ -146,25 +146,21 @@ class Codec:
     def put(self, key: object, codes: torch.Tensor) -> None:
         """Ask for the samples of codes [n, quantizers] after the past.
 
-        The tensor must not change until the samples have been taken.
+        The tensor must not change until the samples have been taken. Where the card has no room for
+        what is launched, `torch.OutOfMemoryError`: nothing is lost, and the next call tries again.
         """
-        context = len(self._past_codes)
-        codes = torch.cat((self._past_codes, codes)) if context else codes
-        frames = len(codes) - context
-        samples = np.empty(frames * self.samples_per_frame, np.int16)
-        if not frames:
+        samples = np.empty(len(codes) * self.samples_per_frame, np.int16)
+        if not len(codes):
             self._done.append((key, samples))
             return
-        number = next(self._numbers)
-        self._items[number] = _Item(key, codes, context, frames, samples)
-        for piece in cut(number, context, len(codes), self.layout.longest):
-            for one in self._gathering.add(piece):
-                self._launch(one)
+        number, context = next(self._numbers), len(self._past_codes)
+        self._items[number] = _Item(key, codes, context, len(codes), samples)
+        pieces = cut(number, context, context + len(codes), self.layout.longest)
+        self._launch([one for piece in pieces for one in self._gathering.add(piece)])
 
     def flush(self) -> None:
-        """Launch what has been gathered."""
-        for one in self._gathering.flush():
-            self._launch(one)
+        """Launch what has been gathered; errors as for `put`."""
+        self._launch(self._gathering.flush())
 
     def take(self, wait: bool = False) -> Iterator[tuple[object, Samples]]:
         """What has arrived since the last time: (key, samples); with `wait`, all that was launched.
@@ -223,7 +219,16 @@ class Codec:
     def _go_on(self, number: int, x: torch.Tensor, frames: int) -> None:
         self._waves.paste(x, self._ends[number], self._past)
 
-    def _launch(self, one: Pass) -> None:
+    def _launch(self, passes: list[Pass]) -> None:
+        left = deque(passes)
+        try:
+            while left:
+                self._flights.append(self._start(left[0]))
+                left.popleft()
+        finally:
+            self._gathering.put_back(reversed(left))
+
+    def _start(self, one: Pass) -> _Flight:
         held: list[torch.Tensor] = []
         with self._own_stream(), torch.inference_mode():
             for run in one.runs:
@@ -237,16 +242,21 @@ class Codec:
             out = torch.empty(self._samples.shape, dtype=torch.int16, pin_memory=pinned)
             out.copy_(self._samples, non_blocking=pinned)
             arrived = self._stream.record_event() if self._stream is not None else None
-        self._flights.append(_Flight(one, out, held, arrived))
+        return _Flight(one, out, held, arrived)
 
     def _fill_run(self, run: Run, held: list[torch.Tensor]) -> None:
         self._upload(self._places, self.layout.places(run), held)
+        context = len(self._past_codes)
         for span in run.spans:
-            codes = self._past_codes if span.item is None else self._items[span.item].codes
-            part = codes[span.first - span.heard : span.end]
-            at = span.at - span.heard
-            self._codes[at : at + len(part)].copy_(part, non_blocking=True)
-            held.append(part)
+            first, at = span.first - span.heard, span.at - span.heard
+            parts = [self._past_codes[first : span.end]]
+            if span.item is not None and span.end > context:
+                own = self._items[span.item].codes
+                parts.append(own[max(first - context, 0) : span.end - context])
+            for part in parts:
+                self._codes[at : at + len(part)].copy_(part, non_blocking=True)
+                at += len(part)
+            held += parts
 
     def _upload(self, to: torch.Tensor, values: Table, held: list[torch.Tensor]) -> None:
         source = torch.from_numpy(values)

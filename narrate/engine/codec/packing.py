@@ -243,6 +243,12 @@ class Gathering:
             self._spare = self._layout.frames // _SPARE
         return full
 
+    def put_back(self, passes: Iterable[Pass]) -> None:
+        """Let the pieces of passes that could not go wait again, before all others."""
+        for one in passes:
+            self._waiting = [piece for piece, _ in one.cuts] + self._waiting
+            self._needed += one.used
+
     def flush(self) -> list[Pass]:
         """Give passes for all that wait; what is added next is a beginning again."""
         rest = []

@@ -42,7 +42,7 @@ CHOICES: dict[_Shape, Choice] = {
     (1024, 1024, 3072): Choice(17, 0, 3),
     (1024, 4096, 2048): Choice(20, 1, 3),
 }
-_HOPPER = (9, 0)
+_HOPPER, _MULTIPROCESSORS = (9, 0), 132  # which is better hangs on how many there are to fill
 _HOPPER_KERNELS = 66  # the library's number for this card's products
 _STAGES_AUTO = 35
 _SUM_IN_FP32 = 68
@@ -133,7 +133,9 @@ def _compute(
 def _planned(shape: _Shape, out_dtype: torch.dtype, card: int) -> _Plan | None:
     """The plan of a product on a card, None where the library has no such kernel there."""
     library = _library()
-    if library is None or torch.cuda.get_device_capability(card) != _HOPPER:
+    about = torch.cuda.get_device_properties(card)
+    measured = (about.major, about.minor), about.multi_processor_count
+    if library is None or measured != (_HOPPER, _MULTIPROCESSORS):
         return None
     rows, columns, depth = shape
     kind, out_kind = _DATA_TYPES[torch.bfloat16], _DATA_TYPES[out_dtype]
