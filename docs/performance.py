@@ -27,7 +27,7 @@ FIGURES = ROOT / "docs" / "benchmarks"
 MARKED = re.compile(r"<!-- measured: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 _Table = tuple[list[str], list[list[str]]]
 _TIMES = "seconds of audio a second"
-_RUNS = ("two-cards-h200.json", "four-cards-h200.json")
+_RUNS = ("two-cards-h200.json", "four-cards-h200.json", "two-cards-12000-h200.json")
 # File, what of it is told, and which of its rows.
 _ENGINE = (
     (
