@@ -22,9 +22,7 @@ _LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
-def _place(
-    head, member, SHARED: tl.constexpr, Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr
-):  # fmt: skip
+def _place(head, member, SHARED: tl.constexpr, Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr):
     """Which of a token's heads the members of a tile are: queries, key, value."""
     other = Q_HEADS + head + (member - SHARED) * KV_HEADS
     return tl.where(member < SHARED, head * SHARED + member, other)
@@ -102,9 +100,7 @@ def _attend_two_kernel(
     tl.store(to_out + Q_HEADS * DIM, made.to(kind), mask=is_q)
 
 
-def attend_two(
-    qkv: torch.Tensor, heads: HeadNorms, rotary: Rotary, cache: Cache
-) -> torch.Tensor:  # fmt: skip
+def attend_two(qkv: torch.Tensor, heads: HeadNorms, rotary: Rotary, cache: Cache) -> torch.Tensor:
     """`plain.attend_short` of a row's first two tokens: qkv [n, 2, width] -> [n, 2, heads]."""
     rows, count, width = qkv.shape
     _, kv_heads, positions, dim = cache.keys.shape
