@@ -10,7 +10,6 @@ inputs of the published sizes, bf16. With --tiles the fused products by tile, to
 from __future__ import annotations
 
 import argparse
-import math
 import multiprocessing
 from functools import partial
 from itertools import product
@@ -20,7 +19,15 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from benchmarks.timing import CARD, Record, distance, microseconds, normal, write
+from benchmarks.timing import (
+    CARD,
+    Record,
+    distance,
+    microseconds,
+    normal,
+    weights_from_memory,
+    write,
+)
 from narrate.engine.kernels import (
     Cache,
     Feed,
@@ -37,7 +44,6 @@ from narrate.engine.kernels import (
 DIM, Q_HEADS, KV_HEADS = 128, 16, 8
 QKV = (Q_HEADS + 2 * KV_HEADS) * DIM
 ROWS = (1, 32, 128, 256, 512)
-MORE_THAN_THE_CACHE = 120e6  # bytes
 FP32, BF16 = torch.float32, torch.bfloat16
 
 
@@ -115,8 +121,7 @@ def products(by_tile: bool) -> list[Record]:
 def one_product(name: str, rows: int, by_tile: bool) -> Record:
     """One product at one number of rows."""
     one = PRODUCTS[name]
-    copies = math.ceil(MORE_THAN_THE_CACHE / (2 * one.tall * one.depth))
-    weights = [normal(one.tall, one.depth, scale=one.depth**-0.5) for _ in range(copies)]
+    weights = weights_from_memory(one.tall, one.depth)
     x, norm, out = normal(rows, one.depth), Norm(1 + normal(one.depth, scale=0.1)), normal(
         rows, one.columns
     )  # fmt: skip
@@ -138,7 +143,7 @@ def one_product(name: str, rows: int, by_tile: bool) -> Record:
             lambda kernels=kernels, scratch=scratch: [  # type: ignore[misc]
                 call(kernels, one, x, weight, norm, scratch) for weight in weights
             ],
-            copies,
+            len(weights),
         )
         record["us"][label], record["error"][label] = round(spent, 2), distance(got, wanted)
     fast_linear._tile = chosen

@@ -8,24 +8,21 @@ is relative to float64.
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
-from benchmarks.timing import CARD, Record, distance, microseconds, normal, write
+from benchmarks.timing import Record, distance, microseconds, normal, weights_from_memory, write
 from narrate.engine.kernels import cublas_lt
 
-MORE_THAN_THE_CACHE = 120e6  # bytes
 ADDING = {(1024, 2048), (1024, 3072), (2048, 2048), (2048, 6144)}  # out and down: columns, depth
 
 
 def one_product(rows: int, columns: int, depth: int) -> Record:
     """Microseconds of both, weights never in the card's cache."""
-    copies = max(2, math.ceil(MORE_THAN_THE_CACHE / (2 * columns * depth)))
-    weights = [normal(columns, depth, scale=depth**-0.5) for _ in range(copies)]
+    weights = weights_from_memory(columns, depth)
     x, kept = normal(rows, depth), normal(rows, columns)
     adds = (columns, depth) in ADDING
 
@@ -35,7 +32,7 @@ def one_product(rows: int, columns: int, depth: int) -> Record:
     def named(weight: torch.Tensor, to: torch.Tensor) -> torch.Tensor | None:
         if adds:
             return to if cublas_lt.add(to, x, weight) else None
-        return cublas_lt.product(x, weight, x.dtype)
+        return cublas_lt.product(x, weight)
 
     wanted = x.double() @ weights[0].double().t() + (kept.double() if adds else 0.0)
     record: Record = {"rows": rows, "columns": columns, "depth": depth, "adds": adds}
@@ -49,7 +46,7 @@ def one_product(rows: int, columns: int, depth: int) -> Record:
         scratch = torch.zeros_like(kept)
         spent = microseconds(
             lambda way=way, scratch=scratch: [way(w, scratch) for w in weights],  # type: ignore[misc]
-            copies,
+            len(weights),
         )
         record[label] = {"us": round(spent, 2), "error": distance(got, wanted)}
     record["equal"] = len(made) == 2 and torch.equal(*made)
@@ -60,7 +57,6 @@ def one_product(rows: int, columns: int, depth: int) -> Record:
 def main() -> None:
     """Measure every shape of the table, print, write."""
     torch.set_grad_enabled(False)
-    torch.zeros(8, 8, device=CARD) @ torch.zeros(8, 8, device=CARD)
     write(Path(sys.argv[1]), [one_product(*shape) for shape in sorted(cublas_lt.CHOICES)])
 
 

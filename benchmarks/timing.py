@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,16 +12,23 @@ from typing import Any
 
 import torch
 
-__all__ = ["CARD", "Record", "distance", "microseconds", "normal", "write"]
+__all__ = ["CARD", "Record", "distance", "microseconds", "normal", "weights_from_memory", "write"]
 
 CARD = torch.device("cuda")
 Record = dict[str, Any]
 _REPLAYS = 20
+_MORE_THAN_THE_CACHE = 120e6  # bytes
 
 
 def normal(*shape: int, scale: float = 1.0, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
     """Random numbers on the card."""
     return torch.randn(*shape, device=CARD, dtype=dtype) * scale
+
+
+def weights_from_memory(columns: int, depth: int) -> list[torch.Tensor]:
+    """Random bf16 weights [columns, depth], so many that the card's cache cannot hold them all."""
+    copies = math.ceil(_MORE_THAN_THE_CACHE / (2 * columns * depth))
+    return [normal(columns, depth, scale=depth**-0.5) for _ in range(copies)]
 
 
 def distance(got: torch.Tensor, wanted: torch.Tensor) -> float:

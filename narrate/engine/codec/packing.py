@@ -65,7 +65,7 @@ class Span:
     """Codes first .. end of an item at place `at` of a transformer's run.
 
     Those from `kept` on go to the wave decoder, to place `to` and after. An item of None is the
-    past itself. A span that `follows` it has the `heard` codes before its first one on the places
+    past itself. A span that follows it has the `heard` codes before its first one on the places
     before `at`, for the first convolution; attention looks at the past's own places.
     """
 
@@ -75,8 +75,12 @@ class Span:
     at: int
     kept: int
     to: int
-    follows: bool = False
     heard: int = 0
+
+    @property
+    def follows(self) -> bool:
+        """Whether it goes on from the past: what does hears some of it."""
+        return self.heard > 0
 
 
 @dataclass(slots=True)
@@ -179,11 +183,11 @@ class Layout:
         at = self._after(used)
         if at + piece.end - first > self.run_frames:
             return False
-        if past is not run.past and past is not None:
+        if past is not None and run.past is None:
             run.past = past
             run.spans.append(past)
         heard = min(PRE_TAPS - 1, first) if piece.follows else 0
-        run.spans.append(Span(piece.item, first, piece.end, at, kept, to, piece.follows, heard))
+        run.spans.append(Span(piece.item, first, piece.end, at, kept, to, heard))
         run.used = at + piece.end - first
         return True
 

@@ -49,7 +49,7 @@ _SUM_IN_FP32 = 68
 _TRANSPOSED = 1
 _OPERATION_OF_A = 3  # attributes: of a product, and of an algorithm
 _TILE, _OPTION, _STAGES, _CLUSTER = 1, 5, 6, 8
-_DATA_TYPES = {torch.float32: 0, torch.bfloat16: 14}
+_FP32, _BF16 = 0, 14
 
 
 class _Algorithm(ctypes.Structure):
@@ -81,33 +81,32 @@ class _Plan(NamedTuple):
     algorithm: _Algorithm
 
 
-def product(x: torch.Tensor, weight: torch.Tensor, out_dtype: torch.dtype) -> torch.Tensor | None:
+def product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor | None:
     """x @ weight.T, None where no better kernel than the usual is known.
 
-    x [n, in] and weight [columns, in] bf16, contiguous -> [n, columns], bf16 or fp32; sums are fp32
-    and rounded once.
+    x [n, in] and weight [columns, in] contiguous -> [n, columns], all bf16; sums are fp32 and
+    rounded once.
     """
-    plan = _plan_of(x, weight, out_dtype)
+    plan = _plan_of(x, weight)
     if plan is None:
         return None
-    out = torch.empty(len(x), len(weight), dtype=out_dtype, device=x.device)
+    out = torch.empty(len(x), len(weight), dtype=x.dtype, device=x.device)
     _compute(plan, x, weight, out, 0.0)
     return out
 
 
 def add(to: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Add x @ weight.T to a contiguous `to` [n, columns], rounding once; False: nothing is done."""
-    plan = _plan_of(x, weight, to.dtype)
+    """Add x @ weight.T to `to` [n, columns], as `product` makes it; False: nothing is done."""
+    plan = _plan_of(x, weight)
     if plan is not None:
         _compute(plan, x, weight, to, 1.0)
     return plan is not None
 
 
-def _plan_of(x: torch.Tensor, weight: torch.Tensor, out_dtype: torch.dtype) -> _Plan | None:
+def _plan_of(x: torch.Tensor, weight: torch.Tensor) -> _Plan | None:
     shape = len(x), *weight.shape
-    halves = x.dtype == weight.dtype == torch.bfloat16 and out_dtype in _DATA_TYPES
-    known = shape in CHOICES and x.is_cuda and halves
-    return _planned(shape, out_dtype, x.device.index) if known else None
+    known = shape in CHOICES and x.is_cuda and x.dtype == weight.dtype == torch.bfloat16
+    return _planned(shape, x.device.index) if known else None
 
 
 def _compute(
@@ -130,7 +129,7 @@ def _compute(
 
 
 @cache
-def _planned(shape: _Shape, out_dtype: torch.dtype, card: int) -> _Plan | None:
+def _planned(shape: _Shape, card: int) -> _Plan | None:
     """The plan of a product on a card, None where the library has no such kernel there."""
     library = _library()
     about = torch.cuda.get_device_properties(card)
@@ -138,24 +137,23 @@ def _planned(shape: _Shape, out_dtype: torch.dtype, card: int) -> _Plan | None:
     if library is None or measured != (_HOPPER, _MULTIPROCESSORS):
         return None
     rows, columns, depth = shape
-    kind, out_kind = _DATA_TYPES[torch.bfloat16], _DATA_TYPES[out_dtype]
     description, weight, x, out = (c_void_p() for _ in range(4))
     # The library counts by columns: what is [columns, depth] here is its transpose there.
     made = (
-        library.cublasLtMatmulDescCreate(byref(description), c_int(_SUM_IN_FP32), c_int(0)),
+        library.cublasLtMatmulDescCreate(byref(description), c_int(_SUM_IN_FP32), c_int(_FP32)),
         _set(
             library.cublasLtMatmulDescSetAttribute,
             description,
             _OPERATION_OF_A,
             c_int(_TRANSPOSED),
         ),
-        _layout(library, weight, kind, depth, columns),
-        _layout(library, x, kind, depth, rows),
-        _layout(library, out, out_kind, columns, rows),
+        _layout(library, weight, depth, columns),
+        _layout(library, x, depth, rows),
+        _layout(library, out, columns, rows),
     )
     algorithm, checked = _Algorithm(), _Checked()
     handle = c_void_p(torch.cuda.current_blas_handle())  # cuBLAS's serves cuBLASLt as well
-    types = (c_int(_SUM_IN_FP32), c_int(0), *map(c_int, (kind, kind, out_kind, out_kind)))
+    types = map(c_int, (_SUM_IN_FP32, _FP32, _BF16, _BF16, _BF16, _BF16))
     begun = library.cublasLtMatmulAlgoInit(handle, *types, c_int(_HOPPER_KERNELS), byref(algorithm))
     if any(made) or begun:
         return None
@@ -183,9 +181,9 @@ def _set(setter: Any, of: Any, name: int, value: ctypes._SimpleCData[int]) -> in
     return status
 
 
-def _layout(library: Any, to: c_void_p, kind: int, height: int, width: int) -> int:
+def _layout(library: Any, to: c_void_p, height: int, width: int) -> int:
     status: int = library.cublasLtMatrixLayoutCreate(
-        byref(to), c_int(kind), c_uint64(height), c_uint64(width), c_int64(height)
+        byref(to), c_int(_BF16), c_uint64(height), c_uint64(width), c_int64(height)
     )
     return status
 

@@ -46,9 +46,7 @@ def add_linear(x: torch.Tensor, a: torch.Tensor, weight: torch.Tensor) -> torch.
 
 def _linear(y: torch.Tensor, weight: torch.Tensor, out_dtype: torch.dtype) -> torch.Tensor:
     """y @ weight.T of y's dtype, rounded to another or not at all."""
-    made = cublas_lt.product(y, weight, out_dtype)
-    if made is not None:
-        return made
-    if out_dtype == weight.dtype:
-        return F.linear(y, weight)
-    return torch.mm(y, weight.t(), out_dtype=out_dtype)
+    if out_dtype != weight.dtype:
+        return torch.mm(y, weight.t(), out_dtype=out_dtype)
+    made = cublas_lt.product(y, weight)
+    return F.linear(y, weight) if made is None else made
