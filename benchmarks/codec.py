@@ -1,4 +1,4 @@
-"""The speech decoder on a card: its convolutions by tile, and whole passes against fp32.
+"""The speech decoder on a card: convolutions by tile, units, and whole passes against fp32.
 
     python -m benchmarks.codec FILE.json [--tiles]
 
@@ -25,7 +25,8 @@ from triton.runtime.errors import OutOfResources
 
 from benchmarks.timing import CARD, Record, distance, microseconds, normal, write
 from narrate.bench.weights.configs import speech_tokenizer_config
-from narrate.engine.codec import Codec, codec, fast_unit, fast_wave, read_codec_config
+from narrate.engine.codec import Codec, codec, fast_wave, hopper_unit, read_codec_config
+from narrate.engine.codec.config import DILATIONS
 from narrate.engine.codec.layers import FP32 as FULL
 from narrate.engine.codec.layers import GELU, Conv, Grade, Grades, Level, Snake, Unit, parted
 from narrate.engine.codec.wave import plain_conv, plain_unit
@@ -68,8 +69,8 @@ CASES = {
     "up 384": Case(2, 1, 5, 768, 384, 32, HALF, HALF, "snake live keep"),
     "wide 384": Case(7, 3, 1, 384, 384, 160, HALF, HALF, "snake"),
     "point 384": Case(1, 1, 1, 384, 384, 160, HALF, HALF, "add snake live keep"),
-    "up 192": Case(2, 1, 4, 384, 192, 160, HALF, HALF, "snake live keep"),
-    "up 96": Case(2, 1, 3, 192, 96, 640, HALF, HALF, "snake live keep"),
+    "up 192": Case(2, 1, 4, 384, 192, 160, HALF, HALF, "live"),
+    "up 96": Case(2, 1, 3, 192, 96, 640, HALF, HALF, "live"),
 }
 UNITS = {"unit 192": (192, 640), "unit 96": (96, 1920)}  # channels, times a frame
 # How the first level is computed: its upsampling, long convolutions and points. First the
@@ -166,31 +167,36 @@ def one_case(name: str, case: Case) -> Record:
     return record
 
 
-def one_unit(name: str) -> Record:
+def one_unit(name: str, dilation: int) -> Record:
     """A residual unit that is one kernel."""
     channels, rate = UNITS[name]
 
-    def conv(taps: int, dilation: int) -> Conv:
+    def conv(taps: int) -> Conv:
         weight = normal(taps, channels, channels, scale=(taps * channels) ** -0.5, dtype=FP16)
-        return Conv(weight, normal(channels, dtype=FP32), dilation, 1, HALF, HALF)
+        apart = dilation if taps > 1 else 1
+        return Conv(weight, normal(channels, dtype=FP32), apart, 1, HALF, HALF)
 
     def snake() -> Snake:
         return Snake(*(normal(channels, dtype=FP32, scale=0.1).exp() for _ in range(2)))
 
-    def given(frames: int) -> tuple[Any, ...]:
-        bent, x = (normal(frames * rate, channels, dtype=FP16) for _ in range(2))
-        return bent, x, unit, torch.ones(frames, device=CARD, dtype=torch.int32), after, True
+    def given(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+        x = normal(frames * rate, channels, dtype=FP16)
+        return x, torch.ones(frames, device=CARD, dtype=torch.int32)
 
-    unit, after = Unit(snake(), conv(7, 3), snake(), conv(1, 1)), snake()
-    few, many = given(16), given(TILE_FRAMES)
-    spent = microseconds(lambda: fast_unit.unit(*many), replays=10)
+    unit, after = Unit(snake(), conv(7), snake(), conv(1)), snake()
+    x, few_live = given(16)
+    wanted = plain_unit(x, unit, few_live, after)
+    error = distance(hopper_unit.unit(x, unit, few_live, after), wanted)
+    x, live = given(TILE_FRAMES)
+    spent = microseconds(lambda: hopper_unit.unit(x, unit, live, None), replays=10)
     record = {
         "part": "units",
         "name": name,
+        "dilation": dilation,
         "frames": TILE_FRAMES,
         "us": round(spent, 1),
         "tflops": round(2 * 8 * channels**2 * rate * TILE_FRAMES / spent / 1e6),
-        "error": distance(fast_unit.unit(*few)[1], plain_unit(*few)[1]),
+        "error": error,
     }
     print(record, flush=True)
     return record
@@ -276,7 +282,7 @@ def main() -> None:
     chosen = fast_wave.tile_of
     with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
         records = by_tile() if given.tiles else []
-        records += [one_unit(name) for name in UNITS] if given.tiles else []
+        records += [one_unit(name, dilation) for name in UNITS for dilation in DILATIONS]
         fast_wave.tile_of = chosen
         records += whole(random_folder(Path(folder)))
     write(given.out, records)

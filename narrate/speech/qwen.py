@@ -39,7 +39,7 @@ class QwenBackend(ModelBackend):
     """
 
     name = "qwen"
-    version = 3
+    version = 4
 
     def __init__(self, options: SpeechOptions) -> None:
         super().__init__(options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from narrate.bench.weights import make_checkpoint
 from narrate.engine.codec import Codec, read_codec_config
 from narrate.engine.codec.codec import Samples, grades_of
 from narrate.engine.codec.room import frames_with_room
+from narrate.engine.codec.wave import PLAIN, Waves, sound
 from narrate.engine.codec.weights import load_codec
 from narrate.errors import BackendError
 from narrate.speech.published import load_published
@@ -82,6 +84,26 @@ def test_sixteen_bits_are_far_above_their_noise(folder: Path, decoded: list[Samp
     sixteen = Codec(folder, CPU, torch.bfloat16, FRAMES)
     found = np.concatenate(sixteen.decode([codes_of(length) for length in LENGTHS]))
     assert 0 < np.linalg.norm(found - exact) < 0.02 * np.linalg.norm(exact)
+
+
+def test_units_that_bend_what_they_read_make_the_same_samples(folder: Path) -> None:
+    config = read_codec_config(folder)
+    weights = load_codec(folder, config, CPU, grades_of(torch.float32, len(config.rates)))
+    generator = torch.Generator().manual_seed(7)
+    latents = torch.randn(24, config.latent, generator=generator)
+    live = torch.ones(24, dtype=torch.int32)
+    live[[0, 1, 9, 10]] = 0
+
+    def made(waves: Waves) -> tuple[torch.Tensor, list[tuple[int, torch.Size]]]:
+        read: list[tuple[int, torch.Size]] = []
+        samples = sound(weights, waves, latents, live, lambda n, x, _: read.append((n, x.shape)))
+        return samples.int(), read
+
+    apart, read_apart = made(PLAIN)
+    united, read_united = made(replace(PLAIN, unites=lambda _: True))
+    assert read_apart == read_united  # each is a place where a past may stand
+    assert apart.unique().numel() > 1000
+    assert (apart - united).abs().max() <= 1
 
 
 def test_a_small_layer_scale_costs_no_digits(folder: Path, tmp_path: Path) -> None:

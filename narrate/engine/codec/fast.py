@@ -1,8 +1,8 @@
-"""The wave decoder's table in Triton."""
+"""The wave decoder's table on a card: in Triton, its units on Hopper in CUDA."""
 
 from __future__ import annotations
 
-from narrate.engine.codec import fast_places, fast_unit, fast_wave, fast_window
+from narrate.engine.codec import fast_places, fast_wave, fast_window, hopper_unit
 from narrate.engine.codec.wave import Waves
 
 __all__ = ["FAST"]
@@ -15,6 +15,7 @@ FAST = Waves(
     depthwise=fast_places.depthwise,
     last=fast_wave.last,
     attend=fast_window.attend,
-    unit=fast_unit.unit,
+    unit=hopper_unit.unit,
+    unites=hopper_unit.unites,
     paste=fast_places.paste,
 )

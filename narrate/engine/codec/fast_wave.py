@@ -22,13 +22,13 @@ from narrate.engine.codec.fast_places import left_over, narrow
 from narrate.engine.codec.layers import FP32, Conv, Gelu, Snake
 from narrate.engine.codec.wave import FULL_SCALE
 
-__all__ = ["Tile", "conv", "has_copy_engine", "last", "sine", "tile_of"]
+__all__ = ["Tile", "conv", "last", "tile_of"]
 
 _TO_WHOLE = tl.constexpr(12582912.0)  # 1.5 * 2**23: added and taken away, it leaves whole numbers
 
 
 @triton.jit
-def sine(x, EXACT: tl.constexpr):
+def _sine(x, EXACT: tl.constexpr):
     """sin(x); where 16 bits are kept, the card's own, which is off by less than x is rounded."""
     if EXACT:
         return tl.sin(x)
@@ -120,7 +120,7 @@ def _conv_kernel(
         _bring(kept, raw + to, inside, raw_tiles, begin, left, CARRIED)
     if SNAKE:
         own_rate = tl.load(rate + column % CHANNELS, mask=real, other=0.0)[None]
-        turn = sine(sums * own_rate, bent.dtype.element_ty == tl.float32)
+        turn = _sine(sums * own_rate, bent.dtype.element_ty == tl.float32)
         sums += tl.load(gain + column % CHANNELS, mask=real, other=0.0)[None] * (turn * turn)
     if GELU:
         sums = 0.5 * sums * (1.0 + tl.erf(sums * 0.7071067811865476))
@@ -178,7 +178,7 @@ def tile_of(conv: Conv) -> Tile:
 
 
 @functools.cache
-def has_copy_engine(device: torch.device) -> bool:
+def _has_copy_engine(device: torch.device) -> bool:
     """Cards from Hopper on; and the interpreter, which can do anything."""
     return device.type != "cuda" or torch.cuda.get_device_capability(device)[0] >= 9
 
@@ -251,14 +251,14 @@ def _convolve(
     snake = bend if isinstance(bend, Snake) else None
     tile = tile_of(conv)
     tiled = (
-        has_copy_engine(x.device)
+        _has_copy_engine(x.device)
         and held * x.element_size() % 16 == 0
         and (held == wide or held % tile.depth == 0)
     )
     flat = conv.weight.view(taps * out, wide)
     blocks = [tile.times, tile.depth], [tile.columns, tile.depth]
     results = [None if one is None else one.view(len(x), -1) for one in (add, raw, bent)]
-    carried = has_copy_engine(x.device) and _can_carry(results, conv, tile)
+    carried = _has_copy_engine(x.device) and _can_carry(results, conv, tile)
     nothing = conv.bias
     _conv_kernel[(triton.cdiv(len(x), tile.times) * triton.cdiv(out, tile.columns),)](
         x, flat, TensorDescriptor.from_tensor(x, blocks[0]) if tiled else x,

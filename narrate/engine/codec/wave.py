@@ -1,6 +1,6 @@
 """From latents to sound: convolutions over [time, channels], the snakes, 16-bit samples.
 
-`Waves` is the table of what costs: in plain torch here, in Triton in `fast_wave.py`.
+`Waves` is the table of what costs: in plain torch here, in Triton and CUDA in `fast.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from narrate.engine.codec.layers import (
     GELU,
+    Block,
     CodecWeights,
     Conv,
     Gelu,
@@ -27,7 +28,7 @@ from narrate.engine.codec.layers import (
 from narrate.engine.codec.packing import PAST
 from narrate.engine.kernels.plain import rotate
 
-__all__ = ["PLAIN", "Waves", "sound", "unit_of"]
+__all__ = ["PLAIN", "Waves", "sound"]
 
 Tensor = torch.Tensor
 FULL_SCALE = 32767
@@ -38,7 +39,8 @@ class Waves:
     """What the functions mean is said by their plain twins, `plain_conv` and so on.
 
     `grain` is the step of the attention, 0: a window. Where spans begin at multiples of it, a sum
-    has the same order wherever a span lies.
+    has the same order wherever a span lies. `unites` says whether a level's units go through
+    `unit`; otherwise each is two convolutions.
     """
 
     name: str
@@ -48,7 +50,8 @@ class Waves:
     depthwise: Callable[[Tensor, NextBlock], Tensor]
     last: Callable[[Tensor, Conv], Tensor]
     attend: Callable[[Tensor, Tensor, Tensor, Places, int], Tensor]
-    unit: Callable[[Tensor, Tensor, Unit, Tensor, Snake, bool], tuple[Tensor, Tensor]]
+    unit: Callable[[Tensor, Unit, Tensor, Snake | None], Tensor]
+    unites: Callable[[Block], bool]
     paste: Callable[[Tensor, Tensor, Tensor], None]
 
 
@@ -150,25 +153,15 @@ def plain_attend(qkv: Tensor, cos: Tensor, sin: Tensor, places: Places, window: 
     return out.transpose(1, 2).reshape(len(qkv), -1)
 
 
-def plain_unit(
-    bent: Tensor, x: Tensor, unit: Unit, live: Tensor, following: Snake, keep: bool
-) -> tuple[Tensor, Tensor]:
-    """A residual unit: x [time, channels] and its snake in, (raw, bent) out as `plain_conv`."""
-    return unit_of(plain_conv, bent, x, unit, live, following, keep)
+def plain_unit(x: Tensor, unit: Unit, live: Tensor, after: Snake | None) -> Tensor:
+    """A residual unit of x [time, channels]: x plus what two convolutions make of its snake.
 
-
-def unit_of(
-    conv: Callable[..., tuple[Tensor, Tensor]],
-    bent: Tensor,
-    x: Tensor,
-    unit: Unit,
-    live: Tensor,
-    following: Snake,
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
-    """The same by two convolutions one after the other."""
-    _, between = conv(bent, unit.wide, None, None, unit.between, keep=False)
-    return conv(between, unit.point, live, x, following, keep)
+    The result is times live, and where `after` is given, after that snake: the next level reads
+    nothing else.
+    """
+    bent = parted(x + unit.before.gain * (x * unit.before.rate).sin().square(), unit.wide.reads)
+    _, between = plain_conv(bent, unit.wide, None, None, unit.between, keep=False)
+    return plain_conv(between, unit.point, live, x, after, keep=False)[1]
 
 
 def plain_paste(x: Tensor, end: Tensor, past: Tensor) -> None:
@@ -191,6 +184,7 @@ PLAIN = Waves(
     last=plain_last,
     attend=plain_attend,
     unit=plain_unit,
+    unites=lambda _: False,
     paste=plain_paste,
 )
 
@@ -222,11 +216,41 @@ def sound(
     before = [block.before for block in weights.blocks] + [weights.after]
     bent = shown(waves.conv(x, weights.first, live, None, before[0], keep=False)[1])
     for block, after in zip(weights.blocks, before[1:], strict=True):
-        nexts = [unit.before for unit in block.units[1:]] + [after]
-        x, bent = waves.conv(bent, block.up, live, None, block.units[0].before)
-        shown(bent)
-        for unit, following in zip(block.units, nexts, strict=True):
-            keep = following is not after  # the next level reads the snake only
-            x, bent = waves.unit(bent, x, unit, live, following, keep)
-            shown(bent)
+        level = _united if waves.unites(block) else _apart
+        bent = level(waves, bent, block, live, after, shown)
     return waves.last(bent, weights.last)
+
+
+def _united(
+    waves: Waves,
+    bent: Tensor,
+    block: Block,
+    live: Tensor,
+    after: Snake,
+    shown: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """A level whose units read what is not bent yet."""
+    x = shown(waves.conv(bent, block.up, live, keep=False)[1])
+    for unit in block.units[:-1]:
+        x = shown(waves.unit(x, unit, live, None))
+    return shown(waves.unit(x, block.units[-1], live, after))
+
+
+def _apart(
+    waves: Waves,
+    bent: Tensor,
+    block: Block,
+    live: Tensor,
+    after: Snake,
+    shown: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """A level of convolutions, each of which bends its result for the next."""
+    nexts = [unit.before for unit in block.units[1:]] + [after]
+    x, bent = waves.conv(bent, block.up, live, None, block.units[0].before)
+    shown(bent)
+    for unit, following in zip(block.units, nexts, strict=True):
+        _, between = waves.conv(bent, unit.wide, None, None, unit.between, keep=False)
+        keep = following is not after  # the next level reads the snake only
+        x, bent = waves.conv(between, unit.point, live, x, following, keep)
+        shown(bent)
+    return bent
