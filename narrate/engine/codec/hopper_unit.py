@@ -33,6 +33,7 @@ _HALF = Grade(torch.float16)
 _TAPS, _LARGEST_DILATION = 7, 9
 _HOPPER = (9, 0)
 _THREADS = {96: 512, 192: 384}
+_SOURCES = ("hopper_card.cu", "hopper_rows.cu", "hopper_unit.cu")
 _OPTIONS = (b"--gpu-architecture=sm_90a", b"--std=c++17")
 _POINTER, _INT = ctypes.c_void_p, ctypes.c_int
 _ARGUMENTS = (_POINTER,) * 5 + (_INT,) * 4
@@ -194,8 +195,9 @@ def compiled() -> bytes:
 
 def _source() -> str:
     products = _product(96) + _product(192) + _product(96, held=True)
-    text = Path(__file__).with_suffix(".cu").read_text(encoding="utf-8")
-    return text.replace("// PRODUCTS", products)
+    here = Path(__file__)
+    card, *units = (here.with_name(name).read_text("utf-8") for name in _SOURCES)
+    return "\n".join((card, products, *units))
 
 
 def _product(columns: int, held: bool = False) -> str:
