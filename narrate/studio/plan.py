@@ -149,9 +149,7 @@ def require_book(store: Store, book_id: str) -> Book:
     """Return a book that must be there."""
     book = store.book(book_id)
     if book is None:
-        raise InputError(
-            "there is no such book", where=book_id, remedy="`narrate status` lists the books"
-        )
+        raise _no_such_book(store, book_id)
     return book
 
 
@@ -163,13 +161,17 @@ def books_called(store: Store, name: str) -> list[Book]:
     path = Path(name).expanduser().absolute()
     books = store.books_of(path) or [one for one in store.books() if one.folder == path]
     if not books:
-        known = ", ".join(one.id for one in store.books()[:10])
-        raise InputError(
-            "there is no such book",
-            where=name,
-            remedy=f"known are: {known}" if known else "`narrate FILE` makes one",
-        )
+        raise _no_such_book(store, name)
     return books
+
+
+def _no_such_book(store: Store, name: str) -> InputError:
+    known = ", ".join(one.id for one in store.books()[:10])
+    return InputError(
+        "there is no such book",
+        where=name,
+        remedy=f"known are: {known}" if known else "`narrate FILE` makes one",
+    )
 
 
 def book_called(store: Store, name: str) -> Book:

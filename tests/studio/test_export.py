@@ -125,8 +125,9 @@ def test_a_book_is_found_by_its_name_its_document_and_its_folder(
     monkeypatch.chdir(story.parent)
     for name in (narrated.book_id, str(story), story.name, str(narrated.folder)):
         assert studio.book_called(store, name).id == narrated.book_id
-    with pytest.raises(InputError, match=f"Known are: {narrated.book_id}"):
-        studio.book_called(store, "another")
+    for find in (studio.book_called, studio.require_book):
+        with pytest.raises(InputError, match=f"Known are: {narrated.book_id}"):
+            find(store, "another")
     job = Job(str(story), str(story.parent / "elsewhere"))
     other = studio.plan_book(store, job).id
     assert {book.id for book in studio.books_called(store, str(story))} == {
