@@ -31,6 +31,7 @@ from narrate.engine.codec.layers import FP32 as FULL
 from narrate.engine.codec.layers import GELU, Conv, Grade, Grades, Level, Snake, Unit, parted
 from narrate.engine.codec.wave import plain_conv, plain_unit
 from narrate.engine.codec.weights import codec_tensors
+from narrate.errors import BackendError
 
 FRAME_MS = 80
 own_grades_of = codec.grades_of
@@ -167,6 +168,15 @@ def one_case(name: str, case: Case) -> Record:
     return record
 
 
+def units() -> list[Record]:
+    """The units that are one kernel each, on cards that have one."""
+    try:
+        return [one_unit(name, dilation) for name in UNITS for dilation in DILATIONS]
+    except BackendError as error:
+        print(error, flush=True)
+        return []
+
+
 def one_unit(name: str, dilation: int) -> Record:
     """A residual unit that is one kernel."""
     channels, rate = UNITS[name]
@@ -282,7 +292,7 @@ def main() -> None:
     chosen = fast_wave.tile_of
     with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
         records = by_tile() if given.tiles else []
-        records += [one_unit(name, dilation) for name in UNITS for dilation in DILATIONS]
+        records += units()
         fast_wave.tile_of = chosen
         records += whole(random_folder(Path(folder)))
     write(given.out, records)
