@@ -19,7 +19,9 @@ __all__ = ["CUDA", "DEVICE", "run_compiled"]
 CUDA = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if CUDA else "cpu")
 
-if not CUDA:
+if CUDA:
+    torch.backends.cudnn.allow_tf32 = False  # what kernels are compared with is fp32
+else:
     os.environ["TRITON_INTERPRET"] = "1"  # read when triton is first imported
 pytest.importorskip("triton", reason="triton is not installed: its kernels are not compared")
 if not CUDA:
