@@ -189,16 +189,14 @@ def one_unit(name: str, dilation: int) -> Record:
     def snake() -> Snake:
         return Snake(*(normal(channels, dtype=FP32, scale=0.1).exp() for _ in range(2)))
 
-    def given(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
-        x = normal(frames * rate, channels, dtype=FP16)
-        return x, torch.ones(frames, device=CARD, dtype=torch.int32)
+    def given(frames: int) -> tuple[torch.Tensor, Unit, torch.Tensor]:
+        live = torch.ones(frames, device=CARD, dtype=torch.int32)
+        return normal(frames * rate, channels, dtype=FP16), unit, live
 
     unit, after = Unit(snake(), conv(7), snake(), conv(1)), snake()
-    x, few_live = given(16)
-    wanted = plain_unit(x, unit, few_live, after)
-    error = distance(hopper_unit.unit(x, unit, few_live, after), wanted)
-    x, live = given(TILE_FRAMES)
-    spent = microseconds(lambda: hopper_unit.unit(x, unit, live, None), replays=10)
+    few, many = given(16), given(TILE_FRAMES)
+    error = distance(hopper_unit.unit(*few, after), plain_unit(*few, after))
+    spent = microseconds(lambda: hopper_unit.unit(*many, None), replays=10)
     record = {
         "part": "units",
         "name": name,

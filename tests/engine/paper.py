@@ -75,12 +75,17 @@ def paper_card(kernels: Path) -> Iterator[Paper]:
             triton.runtime.driver.set_active(None)
 
 
-def used(kernels: Path, name: str) -> dict[str, int]:
-    """What a thread of the one kernel of this name takes: REG registers, bytes of STACK, LOCAL."""
-    (binary,) = kernels.glob(f"*/{name}.cubin")
+def used(kernels: Path, name: str, binary: str = "") -> dict[str, int]:
+    """What a thread of the one kernel of this name takes: REG registers, bytes of STACK, LOCAL.
+
+    A kernel of Triton's has a binary of its own, which has its name.
+    """
+    (file,) = kernels.glob(f"*/{binary or name}.cubin")
     tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
     shown = subprocess.run(
-        [str(tool), "--dump-resource-usage", str(binary)],
+        [str(tool), "--dump-resource-usage", str(file)],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    return {key: int(number) for key, number in re.findall(r"(REG|STACK|LOCAL):(\d+)", shown)}
+    _, _, own = shown.partition(f"Function {name}:")
+    found = re.findall(r"(REG|STACK|LOCAL):(\d+)", own.strip().partition("\n")[0])
+    return {key: int(number) for key, number in found}

@@ -186,14 +186,14 @@ def test_samples_are_clamped_and_rounded() -> None:
 
 
 @pytest.mark.skipif(not CUDA, reason="units have a kernel on cards only")
-@pytest.mark.parametrize("channels", hopper_unit.CHANNELS)
+@pytest.mark.parametrize("channels", list(hopper_unit.THREADS))
 @pytest.mark.parametrize("dilation", [1, 3, 9])
 @pytest.mark.parametrize("bends", [False, True])
 def test_a_residual_unit(bends: bool, dilation: int, channels: int) -> None:
     half = Grade(torch.float16)
 
-    def conv(taps: int, dilation: int, wide: int = channels) -> Conv:
-        weight = normal(taps, channels, wide) / (taps * wide) ** 0.5
+    def conv(taps: int, dilation: int) -> Conv:
+        weight = normal(taps, channels, channels) / (taps * channels) ** 0.5
         return Conv(weight.half(), normal(channels) / 2, dilation, out=half, reads=half)
 
     def snake(shift: float) -> Snake:

@@ -1,9 +1,7 @@
 // How rows get to a unit's products, from one to the other, and out again; before `hopper_unit.cu`.
 
-#define TAPS 7
-#define TILE 128
-#define HELD (TILE + (TAPS - 1) * 9)  // rows of a tile, and those before it that its taps hear
-#define OCTET (HELD * 16)             // bytes
+// `hopper_unit.py` gives the sizes. HELD: rows of a tile, and those before it that its taps hear.
+#define OCTET (HELD * 16)  // bytes
 // Vectors of a float a channel, one after the other.
 enum { WIDE_BIAS, RATE, GAIN, POINT_BIAS, NEXT_RATE, NEXT_GAIN, OWN_RATE, OWN_GAIN, VECTORS };
 

@@ -9,8 +9,8 @@
 // Shared memory holds [octet of channels][row][8]: eight rows of an octet are what the matrix units
 // call a core matrix, whichever row is the first.
 
-#define UNIT(CHANNELS, THREADS) \
-extern "C" __global__ void __launch_bounds__(THREADS, 1) unit_##CHANNELS( \
+#define UNIT(CHANNELS) \
+extern "C" __global__ void __launch_bounds__(THREADS_##CHANNELS, 1) unit_##CHANNELS( \
     const f16* __restrict__ x, const f16* __restrict__ weights, const float* __restrict__ given, \
     const int* __restrict__ live, f16* __restrict__ out, int time, int steps_a_frame, \
     int dilation, int bends)
@@ -19,16 +19,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) unit_##CHANNELS( \
 
 #define WEIGHT_96 (96 * 96 * 2)
 
-UNIT(96, 512) {
+UNIT(96) {
     extern __shared__ __align__(128) unsigned char shared[];
     const int thread = threadIdx.x, half = thread >> 8, own = thread & 255;
     const int lane = thread & 31, warp = own >> 5, reach = (TAPS - 1) * dilation;
     const u32 base = (u32)__cvta_generic_to_shared(shared);
     const u32 rows = (TAPS + 1) * WEIGHT_96 + half * 12 * OCTET;
     float* vectors = (float*)(shared + (TAPS + 1) * WEIGHT_96 + 2 * 12 * OCTET);
-    for (int i = thread; i < (TAPS + 1) * WEIGHT_96 / 16; i += 512)
+    for (int i = thread; i < (TAPS + 1) * WEIGHT_96 / 16; i += THREADS_96)
         copy_16(base + 16 * i, weights + 8 * i, true);
-    for (int i = thread; i < VECTORS * 96; i += 512) vectors[i] = given[i];
+    for (int i = thread; i < VECTORS * 96; i += THREADS_96) vectors[i] = given[i];
     const int tiles = (time + TILE - 1) / TILE, stride = gridDim.x * 2;
     const int rounds = (tiles + stride - 1) / stride;
     int tile = blockIdx.x * 2 + half;
@@ -56,7 +56,7 @@ UNIT(96, 512) {
             products_begin();
 #pragma unroll
             for (int k = 0; k < 6; k++)
-                product_96(sums, a + (u32)(tap * dilation) + k * (2 * OCTET / 16),
+                product(sums, a + (u32)(tap * dilation) + k * (2 * OCTET / 16),
                            w + (tap * WEIGHT_96 + k * 2 * 96 * 16) / 16);
             products_end();
         }
@@ -83,7 +83,7 @@ UNIT(96, 512) {
         products_begin();
 #pragma unroll
         for (int k = 0; k < 6; k++)
-            product_96_held(sums, left + 4 * k, w + (TAPS * WEIGHT_96 + k * 2 * 96 * 16) / 16);
+            product(sums, left + 4 * k, w + (TAPS * WEIGHT_96 + k * 2 * 96 * 16) / 16);
         products_end();
         products_made<0>();
         settle(sums);
@@ -95,7 +95,6 @@ UNIT(96, 512) {
 // ---- 192 channels: weights stream by, and what stands between the products goes where the rows
 // were. A half is four warps, of 16 rows and the 16 that come 64 later; one more has the streams.
 
-#define STAGE (192 * 32 * 2)
 #define WIDE_CHUNKS (TAPS * 6)
 #define POINT_CHUNKS 6
 
@@ -128,60 +127,24 @@ template<int STAGES> struct Ring {
     __device__ __forceinline__ void let_go(int i) const { arrive(free + 8 * (i % STAGES)); }
 };
 
-// The long convolution of 64 rows and the 64 behind them; the last chunk's products are under way.
-template<class Wide>
+// Adds what a stage's weights make of 64 rows, and of the 64 behind them; the products are under way.
+template<int SUMS, class R>
 __device__ __forceinline__ void multiply(
-    float (&upper)[96], float (&lower)[96], u64 rows, const Wide& wide, int& i, int dilation,
-    int lane
+    float (&upper)[SUMS], float (&lower)[SUMS], u64 from, const R& ring, int i
 ) {
-#pragma unroll 1
-    for (int tap = 0; tap < TAPS; tap++)
-#pragma unroll 1
-        for (int chunk = 0; chunk < 6; chunk++, i++) {
-            wide.wait(i);
-            settle(upper);
-            settle(lower);
-            products_begin();
-            const u64 w = wide.side_of(i, 192 * 16);
-            const u64 from = rows + (u32)(tap * dilation + chunk * (4 * OCTET / 16));
+    constexpr int OCTET_OF_COLUMNS = 2 * SUMS * 16;
+    ring.wait(i);
+    settle(upper);
+    settle(lower);
+    products_begin();
+    const u64 w = ring.side_of(i, OCTET_OF_COLUMNS);
 #pragma unroll
-            for (int k = 0; k < 2; k++) {
-                const u64 columns = w + k * (2 * 192 * 16 / 16);
-                product_192(upper, from + k * (2 * OCTET / 16), columns);
-                product_192(lower, from + 64 + k * (2 * OCTET / 16), columns);
-            }
-            products_end();
-            if (tap + chunk) {
-                products_made<1>();
-                if (lane == 0) wide.let_go(i - 1);
-            }
-        }
-}
-
-// The point, half of its columns.
-template<class Point>
-__device__ __forceinline__ void multiply(
-    float (&upper)[48], float (&lower)[48], u64 rows, const Point& point, int& i, int lane
-) {
-#pragma unroll 1
-    for (int chunk = 0; chunk < 3; chunk++, i++) {
-        point.wait(i);
-        settle(upper);
-        settle(lower);
-        products_begin();
-        const u64 w = point.side_of(i, 96 * 16), from = rows + (u32)(chunk * (8 * OCTET / 16));
-#pragma unroll
-        for (int k = 0; k < 4; k++) {
-            const u64 columns = w + k * (2 * 96 * 16 / 16);
-            product_96(upper, from + k * (2 * OCTET / 16), columns);
-            product_96(lower, from + 64 + k * (2 * OCTET / 16), columns);
-        }
-        products_end();
-        products_made<0>();
-        settle(upper);
-        settle(lower);
-        if (lane == 0) point.let_go(i);
+    for (int k = 0; k < STAGE / (2 * OCTET_OF_COLUMNS); k++) {
+        const u64 columns = w + k * (2 * OCTET_OF_COLUMNS / 16);
+        product(upper, from + k * (2 * OCTET / 16), columns);
+        product(lower, from + 64 + k * (2 * OCTET / 16), columns);
     }
+    products_end();
 }
 
 __device__ __forceinline__ void stash(
@@ -196,17 +159,18 @@ __device__ __forceinline__ void stash(
     }
 }
 
-UNIT(192, 384) {
+UNIT(192) {
     extern __shared__ __align__(128) unsigned char shared[];
     const int thread = threadIdx.x, half = thread >> 7, own = thread & 127;
     const int lane = thread & 31, warp = own >> 5, reach = (TAPS - 1) * dilation;
-    const u32 base = (u32)__cvta_generic_to_shared(shared), rows = 7 * STAGE + half * 24 * OCTET;
-    const u32 vectors_at = 7 * STAGE + 2 * 24 * OCTET;
+    const u32 base = (u32)__cvta_generic_to_shared(shared);
+    const u32 all_rows = (WIDE_STAGES + POINT_STAGES) * STAGE, rows = all_rows + half * 24 * OCTET;
+    const u32 vectors_at = all_rows + 2 * 24 * OCTET;
     const u32 barriers = base + vectors_at + VECTORS * 192 * 4;
-    const Ring<5> wide(base, barriers);
-    const Ring<2> point(base + 5 * STAGE, barriers + 5 * 16);
+    const Ring<WIDE_STAGES> wide(base, barriers);
+    const Ring<POINT_STAGES> point(base + WIDE_STAGES * STAGE, barriers + WIDE_STAGES * 16);
     float* vectors = (float*)(shared + vectors_at);
-    for (int i = thread; i < VECTORS * 192; i += 384) vectors[i] = given[i];
+    for (int i = thread; i < VECTORS * 192; i += THREADS_192) vectors[i] = given[i];
     if (thread == 0) {
         wide.make();
         point.make();
@@ -244,7 +208,17 @@ UNIT(192, 384) {
         clear(upper);
         clear(lower);
         int i = (round * 2 + half) * WIDE_CHUNKS;
-        multiply(upper, lower, a, wide, i, dilation, lane);
+#pragma unroll 1
+        for (int tap = 0; tap < TAPS; tap++)
+#pragma unroll 1
+            for (int chunk = 0; chunk < 6; chunk++, i++) {
+                const u64 from = a + (u32)(tap * dilation + chunk * (4 * OCTET / 16));
+                multiply(upper, lower, from, wide, i);
+                if (tap + chunk) {
+                    products_made<1>();
+                    if (lane == 0) wide.let_go(i - 1);
+                }
+            }
         if (half == 0 || round + 1 < rounds) pass_on(4 - half, 256);
         float alive[2], alive_lower[2];
         read_live(alive, live, at, time, steps_a_frame);
@@ -270,7 +244,14 @@ UNIT(192, 384) {
             float of_upper[48], of_lower[48];
             clear(of_upper);
             clear(of_lower);
-            multiply(of_upper, of_lower, a, point, i, lane);
+#pragma unroll 1
+            for (int chunk = 0; chunk < 3; chunk++, i++) {
+                multiply(of_upper, of_lower, a + (u32)(chunk * (8 * OCTET / 16)), point, i);
+                products_made<0>();
+                settle(of_upper);
+                settle(of_lower);
+                if (lane == 0) point.let_go(i);
+            }
             if (part == 1) {
                 if (half == 0 || round + 1 < rounds) pass_on(6 - half, 256);
                 meet(1 + half, 128);

@@ -24,52 +24,62 @@ import torch
 from narrate.engine.codec.layers import Block, Grade, Snake, Unit
 from narrate.errors import BackendError
 
-__all__ = ["CHANNELS", "compiled", "shared_bytes", "unit", "unites"]
+__all__ = ["THREADS", "compiled", "shared_bytes", "unit", "unites"]
 
 _log = logging.getLogger(__name__)
 
-CHANNELS = (96, 192)
+THREADS = {96: 512, 192: 384}
+"""Threads of a program, by the channels that there is a kernel for."""
+
 _HALF = Grade(torch.float16)
-_TAPS, _LARGEST_DILATION = 7, 9
 _HOPPER = (9, 0)
-_THREADS = {96: 512, 192: 384}
 _SOURCES = ("hopper_card.cu", "hopper_rows.cu", "hopper_unit.cu")
-_OPTIONS = (b"--gpu-architecture=sm_90a", b"--std=c++17")
 _POINTER, _INT = ctypes.c_void_p, ctypes.c_int
 _ARGUMENTS = (_POINTER,) * 5 + (_INT,) * 4
 
+_TAPS, _LARGEST_DILATION = 7, 9
 _TILE, _VECTORS, _OCTET = 128, 8, 8
 _HELD_ROWS = _TILE + (_TAPS - 1) * _LARGEST_DILATION
-_STREAMED_BYTES, _BARRIERS_BYTES = 7 * 192 * 32 * 2, 14 * 8
+_STAGE_BYTES, _WIDE_STAGES, _POINT_STAGES = 192 * 32 * 2, 5, 2
+_BARRIERS_BYTES = 2 * (_WIDE_STAGES + _POINT_STAGES) * 8
+_SIZES = {
+    "TAPS": _TAPS,
+    "TILE": _TILE,
+    "HELD": _HELD_ROWS,
+    "STAGE": _STAGE_BYTES,
+    "WIDE_STAGES": _WIDE_STAGES,
+    "POINT_STAGES": _POINT_STAGES,
+    **{f"THREADS_{channels}": threads for channels, threads in THREADS.items()},
+}
+_OPTIONS = (
+    b"--gpu-architecture=sm_90a",
+    b"--std=c++17",
+    *(f"--define-macro={name}={size}".encode() for name, size in _SIZES.items()),
+)
 
 
 def shared_bytes(channels: int) -> int:
     """Shared memory that a program takes: weights, two tiles of rows, vectors, barriers."""
-    weights = (_TAPS + 1) * channels**2 * 2 if channels == 96 else _STREAMED_BYTES
+    streamed = (_WIDE_STAGES + _POINT_STAGES) * _STAGE_BYTES
+    weights = (_TAPS + 1) * channels**2 * 2 if channels == 96 else streamed
     return weights + 2 * _HELD_ROWS * channels * 2 + _VECTORS * channels * 4 + _BARRIERS_BYTES
 
 
 def unites(block: Block) -> bool:
     """Whether `unit` computes the units of this level, here."""
-    device = block.up.weight.device
-    if device.type != "cuda" or not all(_fits(unit) for unit in block.units):
-        return False
-    if torch.cuda.get_device_capability(device) != _HOPPER:
-        return False
-    return _kernels(device) is not None
+    return all(map(_fits, block.units)) and _kernels(block.up.weight.device) is not None
 
 
 def _fits(unit: Unit) -> bool:
-    taps, out, channels = unit.wide.weight.shape
+    channels = unit.wide.weight.shape[2]
     grades = {unit.wide.reads, unit.wide.out, unit.point.reads, unit.point.out}
     return (
-        grades == {_HALF}
-        and unit.point.keeps == _HALF.dtype
-        and taps == _TAPS
-        and unit.wide.dilation <= _LARGEST_DILATION
-        and channels in CHANNELS
-        and out == channels
+        channels in THREADS
+        and unit.wide.weight.shape == (_TAPS, channels, channels)
         and unit.point.weight.shape == (1, channels, channels)
+        and unit.wide.dilation <= _LARGEST_DILATION
+        and grades == {_HALF}
+        and unit.point.keeps == _HALF.dtype
     )
 
 
@@ -88,7 +98,7 @@ def unit(x: torch.Tensor, unit: Unit, live: torch.Tensor, after: Snake | None) -
     programs = torch.cuda.get_device_properties(device).multi_processor_count
     _checked(
         driver.cuLaunchKernel(
-            kernels[channels], programs, 1, 1, _THREADS[channels], 1, 1, shared_bytes(channels),
+            kernels[channels], programs, 1, 1, THREADS[channels], 1, 1, shared_bytes(channels),
             torch.cuda.current_stream(device).cuda_stream, ((*pointers, *sizes), _ARGUMENTS), 0,
         )
     )  # fmt: skip
@@ -139,7 +149,9 @@ def _weights_of(unit: Unit) -> torch.Tensor:
 
 @cache
 def _kernels(device: torch.device) -> dict[int, Any] | None:
-    """The kernels by channels, loaded on a card; None where they cannot be had."""
+    """The kernels by channels, loaded on a card; None on another one, or where they are not had."""
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) != _HOPPER:
+        return None
     try:
         from cuda.bindings import driver
 
@@ -148,7 +160,7 @@ def _kernels(device: torch.device) -> dict[int, Any] | None:
             torch.cuda.current_stream().synchronize()  # the card's context exists
             module = _checked(driver.cuModuleLoadData(binary))
             kernels = {}
-            for channels in CHANNELS:
+            for channels in THREADS:
                 name = f"unit_{channels}".encode()
                 kernels[channels] = _checked(driver.cuModuleGetFunction(module, name))
                 most = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
@@ -206,14 +218,14 @@ def _product(columns: int, held: bool = False) -> str:
     to = ", ".join(f"%{i}" for i in range(sums))
     kept = ", ".join(f'"+f"(d[{i}])' for i in range(sums))
     if held:
-        name, left, kind = f"product_{columns}_held", "const u32* a", "1, 1, 0"
+        left, kind = "const u32* a", "1, 1, 0"
         operand = "{" + ", ".join(f"%{sums + i}" for i in range(4)) + f"}}, %{sums + 4}"
         given = ", ".join(f'"r"(a[{i}])' for i in range(4))
     else:
-        name, left, kind = f"product_{columns}", "u64 a", "1, 1, 0, 0"
+        left, kind = "u64 a", "1, 1, 0, 0"
         operand, given = f"%{sums}, %{sums + 1}", '"l"(a)'
     return (
-        f"__device__ __forceinline__ void {name}(float (&d)[{sums}], {left}, u64 b) {{\n"
+        f"__device__ __forceinline__ void product(float (&d)[{sums}], {left}, u64 b) {{\n"
         '    asm volatile("{.reg .pred p;\\n\\tsetp.eq.b32 p, 0, 0;\\n\\t"\n'
         f'        "wgmma.mma_async.sync.aligned.m64n{columns}k16.f32.f16.f16 "\n'
         f'        "{{{to}}}, {operand}, p, {kind};}}"\n'

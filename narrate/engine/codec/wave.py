@@ -84,12 +84,16 @@ def plain_conv(
         raw = raw + add
     bent = raw
     if isinstance(bend, Snake):
-        bent = raw + bend.gain * (raw * bend.rate).sin().square()
+        bent = _bent(raw, bend)
     elif bend is not None:
         bent = F.gelu(raw)
     if live is not None:
         bent = bent * _by_step(live, bent)
     return parted(raw, Grade(conv.keeps)), parted(bent, conv.out)
+
+
+def _bent(x: Tensor, snake: Snake) -> Tensor:
+    return x + snake.gain * (x * snake.rate).sin().square()
 
 
 def _by_step(live: Tensor, x: Tensor) -> Tensor:
@@ -159,7 +163,7 @@ def plain_unit(x: Tensor, unit: Unit, live: Tensor, after: Snake | None) -> Tens
     The result is times live, and where `after` is given, after that snake: the next level reads
     nothing else.
     """
-    bent = parted(x + unit.before.gain * (x * unit.before.rate).sin().square(), unit.wide.reads)
+    bent = parted(_bent(x, unit.before), unit.wide.reads)
     _, between = plain_conv(bent, unit.wide, None, None, unit.between, keep=False)
     return plain_conv(between, unit.point, live, x, after, keep=False)[1]
 
@@ -216,12 +220,11 @@ def sound(
     before = [block.before for block in weights.blocks] + [weights.after]
     bent = shown(waves.conv(x, weights.first, live, None, before[0], keep=False)[1])
     for block, after in zip(weights.blocks, before[1:], strict=True):
-        level = _united if waves.unites(block) else _apart
-        bent = level(waves, bent, block, live, after, shown)
+        bent = _level(waves, bent, block, live, after, shown)
     return waves.last(bent, weights.last)
 
 
-def _united(
+def _level(
     waves: Waves,
     bent: Tensor,
     block: Block,
@@ -229,22 +232,12 @@ def _united(
     after: Snake,
     shown: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """A level whose units read what is not bent yet."""
-    x = shown(waves.conv(bent, block.up, live, keep=False)[1])
-    for unit in block.units[:-1]:
-        x = shown(waves.unit(x, unit, live, None))
-    return shown(waves.unit(x, block.units[-1], live, after))
-
-
-def _apart(
-    waves: Waves,
-    bent: Tensor,
-    block: Block,
-    live: Tensor,
-    after: Snake,
-    shown: Callable[[Tensor], Tensor],
-) -> Tensor:
-    """A level of convolutions, each of which bends its result for the next."""
+    """A level of the wave decoder, bent for the next."""
+    if waves.unites(block):  # its units read what is not bent yet
+        x = shown(waves.conv(bent, block.up, live, keep=False)[1])
+        for unit in block.units[:-1]:
+            x = shown(waves.unit(x, unit, live, None))
+        return shown(waves.unit(x, block.units[-1], live, after))
     nexts = [unit.before for unit in block.units[1:]] + [after]
     x, bent = waves.conv(bent, block.up, live, None, block.units[0].before)
     shown(bent)
