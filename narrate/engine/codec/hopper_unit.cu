@@ -127,7 +127,7 @@ template<int STAGES> struct Ring {
     __device__ __forceinline__ void let_go(int i) const { arrive(free + 8 * (i % STAGES)); }
 };
 
-// Adds what a stage's weights make of 64 rows, and of the 64 behind them; the products are under way.
+// Adds what a stage's weights make of 64 rows, and of the 64 behind; the products are under way.
 template<int SUMS, class R>
 __device__ __forceinline__ void multiply(
     float (&upper)[SUMS], float (&lower)[SUMS], u64 from, const R& ring, int i
