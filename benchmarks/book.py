@@ -37,8 +37,8 @@ from narrate.engine.options import EngineOptions
 from narrate.engine.parts import Parts
 from narrate.engine.sampler import SamplingOptions
 from narrate.engine.tokens import TextIds
+from narrate.memory import keep_memory_flat
 from narrate.store import NewTake, Store
-from narrate.studio.memory import keep_memory_flat
 from narrate.studio.recorder import ENCODERS, QUEUE_TAKES, Recorder
 
 

@@ -39,7 +39,7 @@ from narrate import studio
 from narrate.config import Settings
 from narrate.store import Store
 from narrate.studio.abreast import abreast
-from narrate.studio.memory import keep_memory_flat
+from narrate.memory import keep_memory_flat
 what, book_id = sys.argv[1:]
 keep_memory_flat()
 with Store(Settings.from_environment()) as store:

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from narrate.config import Settings
 from narrate.errors import BackendError, StorageError
+from narrate.memory import ALLOCATOR_ENVIRONMENT
 from narrate.stop import leave_at_once
-from narrate.studio.memory import ALLOCATOR_ENVIRONMENT
 
 if TYPE_CHECKING:
     from httpx import HTTPError

@@ -210,8 +210,8 @@ def master_chapter(
     parts: Iterable[Part],
     out: Path,
     master: Master | None,
-    *,
     seed: int,
+    *,
     stop: Callable[[], bool] | None = None,
 ) -> Stitched:
     """Measure a chapter, then write it at the level that is wanted, with room tone at its head."""

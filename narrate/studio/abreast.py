@@ -6,16 +6,12 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from narrate.config import usable_cores
+from narrate.apart import AT_ONCE, Stop
 
-__all__ = ["AT_ONCE", "BESIDE", "Stop", "abreast"]
+__all__ = ["BESIDE", "abreast"]
 
-AT_ONCE = min(8, usable_cores())
-"""An encoder keeps one core busy, and takes some 50 MB."""
 BESIDE = max(1, AT_ONCE - 1)
-"""The same beside who speaks. The engine gives all chapters at the very end of a book."""
-
-Stop = Callable[[], bool]
+"""How many are at work beside who speaks."""
 
 
 def abreast(work: Iterable[Callable[[Stop], object]], stop: Stop | None = None) -> None:

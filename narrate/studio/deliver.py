@@ -15,6 +15,7 @@ from narrate.audio.whole import write_whole
 from narrate.config import Job
 from narrate.core import canonical_digest
 from narrate.errors import OutputError
+from narrate.memory import give_memory_back
 from narrate.store import Book, Output, Store
 from narrate.studio.casting import open_speech
 from narrate.studio.companions import (
@@ -26,7 +27,6 @@ from narrate.studio.companions import (
 from narrate.studio.covers import given_cover, put_cover
 from narrate.studio.editions import editions, is_made, make, make_all, stale_editions
 from narrate.studio.identity import speech_digest
-from narrate.studio.memory import give_memory_back
 from narrate.studio.plan import MANIFEST, find_book, require_book
 from narrate.studio.report import write_report
 from narrate.studio.stitch import CHAPTER, finished_chapters, master_of

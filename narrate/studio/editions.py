@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from narrate.apart import Stop
 from narrate.audio import ffmpeg
 from narrate.audio.encode import (
     ENCODE_VERSION,
@@ -37,7 +38,7 @@ from narrate.config import Job
 from narrate.core import Cover, canonical_digest
 from narrate.errors import OutputError, StorageError
 from narrate.store import Book, Output, Store
-from narrate.studio.abreast import Stop, abreast
+from narrate.studio.abreast import abreast
 
 __all__ = [
     "Edition",

@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from narrate.apart import Stop
 from narrate.config import Job
+from narrate.memory import keep_memory_flat
 from narrate.store import Store
-from narrate.studio.abreast import Stop, abreast
+from narrate.studio.abreast import abreast
 from narrate.studio.covers import given_cover
 from narrate.studio.deliver import Delivered, deliver, encode_chapter
 from narrate.studio.editions import check_programs
-from narrate.studio.memory import keep_memory_flat
 from narrate.studio.plan import require_book
 from narrate.studio.stitch import finished_chapters, stitch
 

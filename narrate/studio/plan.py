@@ -16,6 +16,7 @@ from narrate.config import Job
 from narrate.core import Chunk, Document, Skipped, Voice
 from narrate.errors import InputError, OutputError, UsageError
 from narrate.files import write_whole
+from narrate.memory import keep_memory_flat
 from narrate.speech.backend import Backend
 from narrate.store import Book, Store
 from narrate.studio.casting import open_speech
@@ -28,7 +29,6 @@ from narrate.studio.identity import (
     plan_options,
     speech_digest,
 )
-from narrate.studio.memory import keep_memory_flat
 
 __all__ = [
     "MANIFEST",

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing
 
 from narrate.config import Job, Settings
 from narrate.errors import VoiceError
+from narrate.memory import keep_memory_flat
 from narrate.store import Line, Store
 from narrate.studio.attempts import Attempts
 from narrate.studio.board import Board
@@ -19,7 +20,6 @@ from narrate.studio.clerk import Clerk
 from narrate.studio.crew import crew
 from narrate.studio.identity import speech_digest
 from narrate.studio.judge import Judge
-from narrate.studio.memory import keep_memory_flat
 from narrate.studio.plan import require_book
 from narrate.studio.progress import Report, Speaking, Tally
 from narrate.studio.speaker import POLL_S, Speaker

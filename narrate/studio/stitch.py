@@ -10,6 +10,7 @@ from pathlib import Path
 
 from slugify import slugify
 
+from narrate.apart import apart
 from narrate.audio.mastering import MASTERS
 from narrate.audio.prepared import Part
 from narrate.audio.stitch import master_chapter
@@ -24,6 +25,7 @@ __all__ = ["CHAPTER", "finished_chapters", "stitch"]
 
 CHAPTER = "chapter"
 SLUG_CHARACTERS = 48
+_SHORT_S = 60.0  # of takes: stitched before a process for it is there
 
 
 def stitch(
@@ -36,14 +38,18 @@ def stitch(
     """
     book = require_book(store, book_id)
     path = _path(book, store.chapter_titles(book_id), chapter)
-    parts = _parts(store, book, chapter)
+    parts, length_s = _parts(store, book, chapter)
     master = master_of(book)
     inputs = chapter_inputs(((str(part.sha256), part.pause_after_s) for part in parts), master)
     known = store.outputs(book_id).get((CHAPTER, chapter))
     if known and known.inputs == inputs and known.path == path:
         return known
     try:
-        made = master_chapter(parts, path, MASTERS[master], seed=int(inputs[:8], 16), stop=stop)
+        given = (parts, path, MASTERS[master], int(inputs[:8], 16))
+        if length_s < _SHORT_S:
+            made = master_chapter(*given, stop=stop)
+        else:
+            made = apart(master_chapter, *given, stop=stop or _never)
     except DamagedTakeError as error:
         key = error.path.stem.partition("-")[0]
         store.takes.drop(store.takes.damaged([key], thorough=True))  # not what has come anew
@@ -90,7 +96,13 @@ def master_of(book: Book) -> str:
     return Job(**(book.job or {"document": ""})).master
 
 
-def _parts(store: Store, book: Book, chapter: int) -> list[Part]:
+def _never() -> bool:
+    """With it, who is left alone ends at its next question and removes what it began."""
+    return False
+
+
+def _parts(store: Store, book: Book, chapter: int) -> tuple[list[Part], float]:
+    """A chapter's parts, and the seconds of all their takes."""
     lines = store.outline(book.id, [chapter])
     takes = store.takes.get(line.take_key for line in lines)
     missing = [line.position for line in lines if line.take_key not in takes]
@@ -100,10 +112,11 @@ def _parts(store: Store, book: Book, chapter: int) -> list[Part]:
             where=book.id,
             remedy=f"`narrate {book.source_path}` speaks it",
         )
+    length_s = sum(takes[line.take_key].duration_s for line in lines)
     return [
         Part(takes[line.take_key].audio_path, line.pause_after_s, takes[line.take_key].sha256)
         for line in lines
-    ]
+    ], length_s
 
 
 def _path(book: Book, titles: Sequence[str], chapter: int) -> Path:

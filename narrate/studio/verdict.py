@@ -9,16 +9,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from narrate.apart import AT_ONCE, apart
 from narrate.audio.listen import SUFFIXES
 from narrate.audio.tags import Mark
 from narrate.audio.verdict import LIMITS, Checked, Expected, Row, check_file, check_length, uneven
 from narrate.errors import InputError, UsageError
-from narrate.studio.memory import keep_memory_flat
+from narrate.memory import keep_memory_flat
 from narrate.studio.plan import MANIFEST
 
 __all__ = ["Verdict", "check"]
 
-AT_ONCE = 2
+_SHORT_BYTES = 5 << 20  # a minute of WAV: done before a process for it is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +94,21 @@ def check(place: Path, master: str | None = None) -> Verdict:
         expected = planned.get(path, Expected())
         if path == whole and path != place:
             return check_length(path, expected)
-        return check_file(path, LIMITS[name], expected)
+        if _is_short(path):
+            return check_file(path, LIMITS[name], expected)
+        return apart(check_file, path, LIMITS[name], expected)
 
     with ThreadPoolExecutor(AT_ONCE, "check") as pool:
         files = tuple(pool.map(look, paths))
     top = place if place.is_dir() else place.parent
     return Verdict(top, name, files, (*missing, *_of_all(top, files, name)))
+
+
+def _is_short(path: Path) -> bool:
+    try:
+        return path.stat().st_size < _SHORT_BYTES
+    except OSError:
+        return True
 
 
 def _name(top: Path, one: Checked) -> str:

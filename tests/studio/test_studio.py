@@ -14,7 +14,10 @@ import pytest
 import soundfile
 
 from narrate import studio
-from narrate.audio.stitch import CHAPTER_RATE_HZ
+from narrate.apart import Stop
+from narrate.audio.mastering import MASTERS
+from narrate.audio.prepared import Part
+from narrate.audio.stitch import CHAPTER_RATE_HZ, master_chapter
 from narrate.config import Job, Settings
 from narrate.errors import (
     BackendError,
@@ -26,7 +29,7 @@ from narrate.errors import (
     UsageError,
 )
 from narrate.store import Store
-from narrate.studio.abreast import Stop, abreast
+from narrate.studio.abreast import abreast
 from narrate.studio.plan import find_book
 from narrate.studio.stitch import CHAPTER
 from tests.disk import SmallDisk
@@ -62,6 +65,23 @@ def test_chapters_that_are_stitched_side_by_side_are_the_same(
         store.drop_output(made.book_id, CHAPTER, number)
     abreast([partial(_stitch_one, made.book_id, number) for number in range(1, 11)])
     assert {path.name: path.read_bytes() for path in made.chapters} == alone
+
+
+def test_a_long_chapter_made_in_another_process_is_the_same_as_made_here(
+    store: Store, job: Job, story: Path, tmp_path: Path
+) -> None:
+    story.write_text("# Long\n\n" + "The lamp on the rock is lit every evening at six. " * 40)
+    made = run(store, job)
+    assert made.audio_s > 90
+    takes = store.takes.get(key for _, key in store.chunks(made.book_id))
+    parts = [
+        Part(takes[line.take_key].audio_path, line.pause_after_s)
+        for line in store.outline(made.book_id)
+    ]
+    inputs = store.outputs(made.book_id)[CHAPTER, 1].inputs
+    here = master_chapter(parts, tmp_path / "here.wav", MASTERS["acx"], int(inputs[:8], 16))
+    assert here.path.read_bytes() == made.chapters[0].read_bytes()
+    assert studio.check(made.folder).good
 
 
 def _stitch_one(book_id: str, number: int, stop: Stop) -> None:
