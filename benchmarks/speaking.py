@@ -199,7 +199,7 @@ def main() -> None:
         others = stack.enter_context(LogsOfOthers(home / "workers"))
         began, began_at = time.perf_counter(), time.time()
         opened = studio.find_book(store, job)
-        stack.enter_context(standing_by(settings, opened.book.id, args.workers))  # as a run does
+        stack.enter_context(standing_by(settings, opened.book.id, job))  # as a run does
         book = studio.plan_book(store, job, opened)
         planned_s = time.perf_counter() - began
         notes: set[str] = set()  # a worker that failed, for one

@@ -144,7 +144,7 @@ def run(store: Store, settings: Settings, job: Job, debug: bool) -> Delivered:
     with ExitStack() as stack:
         ready = stack.enter_context(prefect_server(settings, debug=debug))
         opened = studio.find_book(store, job)
-        stack.enter_context(standing_by(settings, opened.book.id, job.workers))
+        stack.enter_context(standing_by(settings, opened.book.id, job))
         studio.plan_book(store, job, opened)
         # Importing Prefect takes a second: after the plan, and still beside the server's start.
         from narrate.flows.book import narrate_book

@@ -48,7 +48,7 @@ def narrate_book(**asked: Any) -> dict[str, Any]:
             book = read(job)
             with store.leases.lead(book) as lease:
                 if lease:
-                    with standing_by(settings, book, job["workers"]):
+                    with standing_by(settings, book, Job(**job)):
                         plan(book, job)
                         stitched = [stitch.submit(book, chapter) for chapter in speak(book)]
                     return deliver(book, [wav.result() for wav in stitched], since)

@@ -161,6 +161,9 @@ class Backend(Protocol):
     def import_ahead(self) -> None:
         """Import what it speaks with, where there is time before; `BackendError` without it."""
 
+    def load_ahead(self) -> None:
+        """Have its model loaded before the first utterance; errors as for `speak`."""
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Iterator[Spoken]:
         """Pull utterances lazily and yield each answer as soon as it is done, in any order.
 

@@ -68,6 +68,10 @@ class OfficialBackend(ModelBackend):
         """Import the published package, some seconds; `BackendError` without it."""
         load_published()
 
+    def load_ahead(self) -> None:
+        """Load the model, some seconds; `BackendError` if it fails."""
+        self._loaded()
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples, batch after batch.
 

@@ -204,6 +204,9 @@ class PreviewBackend:
     def import_ahead(self) -> None:
         """Nothing that takes long."""
 
+    def load_ahead(self) -> None:
+        """Nothing: there is no model."""
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples in order.
 

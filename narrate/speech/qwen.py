@@ -69,6 +69,10 @@ class QwenBackend(ModelBackend):
         with from_extra("the engine's libraries are not installed", "install them"):
             importlib.import_module("narrate.engine.engine")
 
+    def load_ahead(self) -> None:
+        """Load the model and make the batch's buffers, some seconds; `BackendError` if it fails."""
+        self._loaded()
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples as soon as they are there, the longest texts first.
 

@@ -118,6 +118,9 @@ class RemoteBackend:
     def import_ahead(self) -> None:
         """Nothing that takes long."""
 
+    def load_ahead(self) -> None:
+        """Nothing: there is no model."""
+
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each answer as it comes.
 

@@ -22,7 +22,15 @@ from narrate.speech.models import Checkpoint, find_model, open_checkpoint, publi
 from narrate.speech.server import DEFAULT_CONCURRENCY, ServerOptions
 from narrate.speech.voice import VoiceRequest, open_voice
 
-__all__ = ["AUTO", "DEFAULT_MODEL", "Cast", "cast", "open_speech", "prepare_voice"]
+__all__ = [
+    "AUTO",
+    "DEFAULT_MODEL",
+    "Cast",
+    "cast",
+    "open_speech",
+    "prepare_voice",
+    "speaks_on_a_card",
+]
 
 AUTO = "auto"
 DEFAULT_MODEL = "1.7b"
@@ -64,6 +72,12 @@ def open_speech(job: Job, *, download: bool = True) -> tuple[Backend, Voice]:
     """
     chosen = cast(job, download=download)
     return chosen.backend, chosen.voice
+
+
+def speaks_on_a_card(job: Job) -> bool:
+    """Whether the engine will speak, on a card. Errors for options that do not fit together."""
+    request = VoiceRequest(job.voice, job.voice_text, job.voice_text_file, job.voice_design)
+    return _backend_name(job, request) == _ENGINE and cuda_cards() > 0
 
 
 def prepare_voice(chosen: Cast) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """Processes that speak for this one on the same host, each with a card of its own.
 
-Where more than one is to speak, none of them is the one that leads: so all load their models at
-once, and what stitches takes no time of who speaks. They end with the pipe from this process, so
-none is left behind, and store what they have spoken. Python and torch take seconds to start; so
-they may stand by while the book is still being planned.
+Where more than one is to speak, or one on a card, none of them is the one that leads: so all load
+their models at once, and what plans and stitches takes no time of who speaks. They end with the
+pipe from this process, so none is left behind, and store what they have spoken. Python, torch and
+a model take seconds to start; so they may stand by while the book is still being planned.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -17,12 +18,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from narrate.config import Settings
+from narrate.config import Job, Settings
 from narrate.errors import UsageError
 from narrate.files import size_before
 from narrate.speech.devices import cuda_cards
+from narrate.studio.casting import speaks_on_a_card
 
-__all__ = ["Crew", "crew", "old_logs", "standing_by"]
+__all__ = ["Crew", "crew", "has_crew", "old_logs", "standing_by"]
 
 STOP_S = 10.0
 OLD_AFTER_S = 24 * 3600
@@ -56,17 +58,22 @@ _Processes = dict[Path, subprocess.Popen[bytes]]
 _waiting: dict[str, _Processes] = {}
 
 
-@contextlib.contextmanager
-def standing_by(settings: Settings, book_id: str, workers: int) -> Iterator[None]:
-    """Have the processes of a crew of `workers` started for the block, though there is no plan yet.
+def has_crew(job: Job) -> bool:
+    """Whether a job is spoken by processes of their own, and not by the one that leads."""
+    return job.workers > 1 or speaks_on_a_card(job)
 
-    The book's `crew` takes them; whoever is not wanted in the end has done nothing. Within such a
-    block for the same book another one starts none. Errors as for `crew`.
+
+@contextlib.contextmanager
+def standing_by(settings: Settings, book_id: str, job: Job) -> Iterator[None]:
+    """Have the processes of a job's crew load its model in the block, though there is no plan yet.
+
+    The book's `crew` takes them; whoever is not wanted in the end has done nothing else. Within
+    such a block for the same book another one starts none. Errors as for `crew`.
     """
     if book_id in _waiting:
         yield
         return
-    with _processes(settings, workers) as processes:
+    with _processes(settings, job) as processes:
         _waiting[book_id] = processes
         try:
             yield
@@ -78,22 +85,19 @@ def standing_by(settings: Settings, book_id: str, workers: int) -> Iterator[None
 
 
 @contextlib.contextmanager
-def crew(settings: Settings, book_id: str, workers: int) -> Iterator[Crew]:
-    """Have `workers` processes speak the book while the block runs; none where one is enough.
+def crew(settings: Settings, book_id: str, job: Job) -> Iterator[Crew]:
+    """Have a job's processes speak the book while the block runs; none where it has no crew.
 
     Each gets a card where there are cards. UsageError when there are, and fewer than processes.
     """
     with contextlib.ExitStack() as stack:
         processes = _waiting.pop(book_id, None)
         if processes is None:
-            processes = stack.enter_context(_processes(settings, workers))
+            processes = stack.enter_context(_processes(settings, job))
         else:
             stack.callback(_let_go, processes)
         for process in processes.values():
-            if process.stdin:
-                with contextlib.suppress(BrokenPipeError):  # it has failed, and `faults` says so
-                    process.stdin.write(f"{book_id}\n".encode())
-                    process.stdin.flush()
+            _tell(process, book_id)
         yield Crew(processes)
 
 
@@ -109,12 +113,12 @@ def _folder(settings: Settings) -> Path:
 
 
 @contextlib.contextmanager
-def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
-    count = workers if workers > 1 else 0  # one is the run itself
+def _processes(settings: Settings, job: Job) -> Iterator[_Processes]:
+    count = job.workers if has_crew(job) else 0
     cards = _cards(settings) if count else []
     if cards and count > len(cards):
         raise UsageError(
-            f"{workers} workers need as many cards, and this run may use {len(cards)}",
+            f"{job.workers} workers need as many cards, and this run may use {len(cards)}",
             where="--workers",
             remedy=f"use --workers {len(cards)}",
         )
@@ -128,6 +132,7 @@ def _processes(settings: Settings, workers: int) -> Iterator[_Processes]:
             path = folder / f"{os.getpid()}-{number}.log"
             log = stack.enter_context(path.open("wb"))
             processes[path] = _start(card, log)
+            _tell(processes[path], json.dumps(job.parameters()))
         yield processes
 
 
@@ -146,6 +151,13 @@ def _start(card: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         stderr=log,
         start_new_session=True,  # Ctrl-C is for us; the pipe's end tells them
     )
+
+
+def _tell(process: subprocess.Popen[bytes], words: str) -> None:
+    if process.stdin:
+        with contextlib.suppress(BrokenPipeError):  # it has failed, and `faults` says so
+            process.stdin.write(f"{words}\n".encode())
+            process.stdin.flush()
 
 
 def _let_go(processes: _Processes) -> None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 
 from narrate.config import Job, Settings
+from narrate.core import Voice
 from narrate.errors import VoiceError
 from narrate.memory import keep_memory_flat
+from narrate.speech.backend import Backend
 from narrate.store import Line, Store
 from narrate.studio.attempts import Attempts
 from narrate.studio.board import Board
 from narrate.studio.casting import cast, open_speech, prepare_voice
 from narrate.studio.clerk import Clerk
-from narrate.studio.crew import crew
+from narrate.studio.crew import crew, has_crew
 from narrate.studio.identity import speech_digest
 from narrate.studio.judge import Judge
 from narrate.studio.plan import require_book
@@ -26,7 +29,16 @@ from narrate.studio.speaker import POLL_S, Speaker
 from narrate.studio.stitch import finished_chapters
 from narrate.studio.verify import open_verifier
 
-__all__ = ["assist", "import_ahead", "speak"]
+__all__ = ["Ready", "assist", "import_ahead", "speak"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """A backend whose model is loaded, and a voice, as a job asks for them."""
+
+    job: Job
+    backend: Backend
+    voice: Voice
 
 
 def import_ahead(store: Store, book_id: str) -> None:
@@ -37,7 +49,7 @@ def import_ahead(store: Store, book_id: str) -> None:
     backend without its libraries.
     """
     job = Job(**(require_book(store, book_id).job or {}))
-    if job.workers == 1 and any(one.done < one.chunks for one in store.progress(book_id)):
+    if not has_crew(job) and any(one.done < one.chunks for one in store.progress(book_id)):
         backend, _ = open_speech(job)
         with closing(backend):
             backend.import_ahead()
@@ -66,7 +78,7 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             return
         with ExitStack() as stack:
             # First of all, so that their models are loaded while the voice is made ready.
-            others = stack.enter_context(crew(Settings.from_environment(), book_id, job.workers))
+            others = stack.enter_context(crew(Settings.from_environment(), book_id, job))
             verifier = open_verifier(job.verify_asr)
             chosen = cast(job)
             backend, voice = chosen.backend, chosen.voice
@@ -90,12 +102,15 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
             yield from speaker.lead(others, chapters)
 
 
-def assist(store: Store, book_id: str, report: Report | None = None) -> None:
+def assist(
+    store: Store, book_id: str, report: Report | None = None, ready: Ready | None = None
+) -> None:
     """Speak beside the process that leads a book, until that has ended or `stop` is set.
 
     Says what is missing in the book as it stands in the store, and yields nothing to anyone: the
     leader finds the takes there. Returns, too, when the book is to be spoken otherwise. Without a
-    report nobody looks, while there is something to say, at what others have done.
+    report nobody looks, while there is something to say, at what others have done. What is `ready`
+    is spoken with, and closed, if it is what the book asks for.
     """
     keep_memory_flat()
     with store.leases.join(book_id) as lease:
@@ -104,7 +119,7 @@ def assist(store: Store, book_id: str, report: Report | None = None) -> None:
         job = Job(**(book.job or {}))
         chapters = job.selection.of(len(store.chapter_titles(book_id)))
         verifier = open_verifier(job.verify_asr)
-        backend, voice = open_speech(job)
+        backend, voice = _as_wanted(job, ready)
         with (
             closing(backend),
             closing(Clerk(store, lease, job.workers, backend.longest_first)) as clerk,
@@ -129,6 +144,15 @@ def assist(store: Store, book_id: str, report: Report | None = None) -> None:
                 speaker.look()
                 if not speaker.said:
                     lease.stop.wait(POLL_S)
+
+
+def _as_wanted(job: Job, ready: Ready | None) -> tuple[Backend, Voice]:
+    """What is ready, or what the job asks for where that is something else."""
+    if ready and ready.job == job:
+        return ready.backend, ready.voice
+    if ready:
+        ready.backend.close()
+    return open_speech(job)
 
 
 def _nobody(_: Speaking) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,8 +18,8 @@ import pytest
 
 from narrate import studio
 from narrate.config import Job, Settings
-from narrate.errors import BusyError, UsageError
-from narrate.store import NewTake, Store
+from narrate.errors import BusyError, NarrateError, UsageError
+from narrate.store import Book, NewTake, Store
 from narrate.studio.crew import standing_by
 from narrate.studio.judge import Judge
 from tests.conftest import SAMPLE_WORDS
@@ -124,10 +126,10 @@ def asking(cloned: Job, server: SpeechServer) -> Job:
     return replace(cloned, backend="remote", server=server.url, concurrency=2)
 
 
-def begin_worker(start: Start, book_id: str) -> subprocess.Popen[str]:
+def begin_worker(start: Start, book: Book) -> subprocess.Popen[str]:
     worker = start("-m", "narrate.studio.worker")
     assert worker.stdin
-    worker.stdin.write(f"{book_id}\n")
+    worker.stdin.write(f"{json.dumps(book.job)}\n{book.id}\n")
     worker.stdin.flush()
     return worker
 
@@ -147,7 +149,7 @@ def test_a_worker_speaks_for_the_leader_and_ends_with_the_pipe(
     book = studio.plan_book(store, asking)
     keys = {key for _, key in store.chunks(book.id)}
     with store.leases.hold(book.id):
-        worker = begin_worker(start, book.id)
+        worker = begin_worker(start, book)
         wait_for(lambda: store.takes.known(keys).keys() == keys)
         assert worker.stdin
         worker.stdin.close()
@@ -160,7 +162,7 @@ def test_a_worker_without_a_leader_ends_by_itself_while_its_pipe_is_open(
     store: Store, asking: Job, server: SpeechServer, start: Start
 ) -> None:
     book = studio.plan_book(store, asking)
-    worker = begin_worker(start, book.id)
+    worker = begin_worker(start, book)
     assert worker.wait(60) == 0
     assert not server.texts()
 
@@ -193,9 +195,10 @@ def test_workers_that_stand_by_speak_once_there_is_a_plan(
     """The first request hangs, whose ever it is, until another process has spoken half the book."""
     settings = Settings.from_environment()
     opened = studio.find_book(store, asking).book
-    with standing_by(settings, opened.id, 2):
+    job = replace(asking, workers=2, concurrency=1)
+    with standing_by(settings, opened.id, job):
         assert len(list((home / "workers").iterdir())) == 2
-        book = studio.plan_book(store, replace(asking, workers=2, concurrency=1))
+        book = studio.plan_book(store, job)
         chunks = store.chunks(book.id)
         server.script[chunks[0][0].spoken] = [hang]
 
@@ -210,6 +213,51 @@ def test_workers_that_stand_by_speak_once_there_is_a_plan(
         assert sorted(studio.speak(store, book.id, lambda _: None)) == [1, 2]
         watcher.join()
     assert not list((home / "workers").iterdir())
+
+
+@pytest.mark.parametrize("as_asked", [True, False])
+def test_their_models_are_loaded_before_there_is_a_plan(
+    as_asked: bool, store: Store, cloned: Job, tiny_checkpoint: Path, home: Path
+) -> None:
+    """Once, but where the book is planned with other options than those they were told of."""
+    settings = Settings.from_environment()
+    quick = replace(cloned, backend="qwen", model=str(tiny_checkpoint), frames_per_character=0.05)
+    job = replace(quick, workers=2, attempts=1, batch_size=8)
+    opened = studio.find_book(store, job).book
+    with standing_by(settings, opened.id, job):
+        logs = list((home / "workers").iterdir())
+
+        def loaded() -> list[str]:
+            return [
+                line for log in logs for line in log.read_text().splitlines() if "is loaded" in line
+            ]
+
+        wait_for(lambda: len(loaded()) == 2)
+        book = studio.plan_book(store, job if as_asked else replace(job, batch_size=4))
+        said: list[str] = []
+        for _ in studio.speak(store, book.id, lambda _: None):
+            said = loaded()
+    assert len(said) == (2 if as_asked else 4)
+    assert sum("'batch': '4'" in line for line in said) == (0 if as_asked else 2)
+    keys = {key for _, key in store.chunks(book.id)}
+    assert store.takes.known(keys).keys() == keys
+
+
+def test_who_cannot_load_its_model_ahead_says_so_when_it_is_to_speak(
+    store: Store, cloned: Job, tiny_checkpoint: Path, tmp_path: Path, home: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_checkpoint, broken)
+    job = replace(cloned, backend="qwen", model=str(broken), workers=2)
+    book = studio.plan_book(store, job)
+    weights = next(broken.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:100])
+    with standing_by(Settings.from_environment(), book.id, job):
+        logs = list((home / "workers").iterdir())
+        with pytest.raises(NarrateError) as caught:
+            list(studio.speak(store, book.id, lambda _: None))
+    assert str(broken) in str(caught.value)
+    assert all(log.exists() for log in logs)
 
 
 @pytest.mark.parametrize("missing", [True, False])
@@ -266,18 +314,18 @@ def test_a_run_whose_crew_was_killed_goes_on_by_itself(
     assert store.takes.known(keys).keys() == keys
 
 
-def test_they_stand_by_once_however_often_that_is_asked_for(home: Path) -> None:
-    settings = Settings.from_environment()
-    with standing_by(settings, "tale", 2):
+def test_they_stand_by_once_however_often_that_is_asked_for(preview: Job, home: Path) -> None:
+    settings, job = Settings.from_environment(), replace(preview, workers=2)
+    with standing_by(settings, "tale", job):
         first = list((home / "workers").iterdir())
-        with standing_by(settings, "tale", 2):
+        with standing_by(settings, "tale", job):
             assert list((home / "workers").iterdir()) == first
         assert list((home / "workers").iterdir()) == first
 
 
-def test_who_stood_by_for_nothing_is_gone_at_once(home: Path) -> None:
+def test_who_stood_by_for_nothing_is_gone_at_once(preview: Job, home: Path) -> None:
     before = psutil.Process().children()
-    with standing_by(Settings.from_environment(), "tale", 3):
+    with standing_by(Settings.from_environment(), "tale", replace(preview, workers=3)):
         started = [one for one in psutil.Process().children() if one not in before]
         assert len(started) == 3
     assert not [one for one in started if one.is_running()]
@@ -339,7 +387,7 @@ def test_what_a_killed_worker_had_claimed_is_spoken_by_the_leader(
 
     server.script[chunks[2]] = [hang]
     with store.leases.hold(book.id):
-        worker = begin_worker(start, book.id)
+        worker = begin_worker(start, book)
         wait_for(lambda: chunks[2] in server.texts())
         worker.kill()
         worker.wait(30)
