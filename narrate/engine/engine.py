@@ -106,7 +106,9 @@ class Engine:
                 batch = _smaller(batch, error)
                 torch.cuda.empty_cache()
         self.batch_size = batch
-        self._scheduler = Scheduler(batch, self._runner.group, self.options.retries)
+        self._scheduler = Scheduler(
+            batch, self._runner.group, self.options.retries, in_order=self.options.in_order
+        )
 
     @torch.inference_mode()
     def speak(

@@ -25,7 +25,8 @@ class EngineOptions:
     `max_context`: positions a row can have, prompt included. `graphs`: record a frame and replay
     it. `kernels`: torch, triton, library, sdpa or auto. `weights`: int8 or fp8, a byte a number for
     the layers' products; None as the precision has them. `text_first`: the published
-    non_streaming_mode. `lookahead`: utterances pulled ahead, to take the longest of them first.
+    non_streaming_mode. `lookahead`: utterances pulled ahead, to take the longest of them first, or
+    with `in_order` as they come.
     `retries`: further attempts at a row whose logits were not numbers; one that ran away is
     yielded and marked. Only `batch_size`, `newcomers`, `dtype`, `weights`, `tf32` and `kernels`
     change rounding; of what is said nothing changes but by `sampling`, `text_first`.
@@ -42,6 +43,7 @@ class EngineOptions:
     tf32: bool = True
     text_first: bool = False
     lookahead: int = 4096
+    in_order: bool = False
     retries: int = 2
     sampling: SamplingOptions | None = None
 

@@ -74,10 +74,16 @@ def frame_cap(text_ids: int) -> int:
 
 
 class Scheduler:
-    """Keeps `slots` rows busy; newcomers come `group` at a time, since they start together."""
+    """Keeps `slots` rows busy; newcomers come `group` at a time, since they start together.
 
-    def __init__(self, slots: int, group: int = 1, retries: int = 2) -> None:
+    The longest of those that wait come first, or with `in_order` the first.
+    """
+
+    def __init__(
+        self, slots: int, group: int = 1, retries: int = 2, *, in_order: bool = False
+    ) -> None:
         self.slots, self.group, self.retries = slots, group, retries
+        self.in_order = in_order
         self._waiting: list[tuple[int, int, Job]] = []
         self._free = list(range(slots))  # a heap: the lowest slot first
         self._running: dict[int, tuple[Job, int]] = {}
@@ -99,7 +105,8 @@ class Scheduler:
 
     def add(self, job: Job) -> None:
         """Let a job wait, behind those with longer texts: how long it speaks, nobody knows."""
-        heapq.heappush(self._waiting, (-job.prompt.spoken_ids, job.number, job))
+        length = 0 if self.in_order else job.prompt.spoken_ids
+        heapq.heappush(self._waiting, (-length, job.number, job))
 
     def can_admit(self) -> bool:
         """Tell whether it is worth starting newcomers now."""
@@ -107,7 +114,7 @@ class Scheduler:
         return wanted > 0 and (len(self._free) >= wanted or not self._running)
 
     def admit(self, tick: int) -> list[tuple[int, Job]]:
-        """Give free slots to the longest texts that wait, a group at most, from frame `tick` on."""
+        """Give free slots to those that wait, a group at most, from frame `tick` on."""
         newcomers: list[tuple[int, Job]] = []
         while self._waiting and self._free and len(newcomers) < self.group:
             job = heapq.heappop(self._waiting)[2]

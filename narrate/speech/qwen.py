@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QwenBackend"]
 
-# The longest come first already, and what waits here no other worker can speak.
+# They come in the order that is best, and what waits here no other worker can speak.
 _LOOKAHEAD = 16
 
 _log = logging.getLogger("narrate.speech")
@@ -74,7 +74,7 @@ class QwenBackend(ModelBackend):
         self._loaded()
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
-        """Yield each utterance's samples as soon as they are there, the longest texts first.
+        """Yield each utterance's samples as soon as they are there; they are begun in their order.
 
         `checks` holds `frames`, `eos`, `retries`, `runaway` where the cap was reached without an
         end, and `loop` where the codes go round in circles. `BackendError` names what could not
@@ -117,6 +117,7 @@ class QwenBackend(ModelBackend):
                 max_context=switches.max_context,
                 text_first=self._checkpoint.kind != "base",
                 lookahead=_LOOKAHEAD,
+                in_order=True,
             )
             self._engine = Engine(self._checkpoint.folder, options)
             _log.info("the engine is loaded: %s", self._engine.in_use)

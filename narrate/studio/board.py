@@ -63,6 +63,17 @@ class Board:
         self.due = ended + max(LOOK_EVERY_S, (ended - began) / LOOK_SHARE)
         return [Closed(tuple(owned), known[key].duration_s) for key, owned in closed.items()]
 
+    def first_half(self) -> list[int]:
+        """The first chapters, as many as hold no more than half of what is open."""
+        total, held = sum(self.left.values()), 0
+        first = []
+        for chapter in sorted(self.waiting):
+            held += self.left[chapter]
+            if 2 * held > total:
+                break
+            first.append(chapter)
+        return first
+
     def close(self, key: str) -> None:
         """Count a take of our own as there for good."""
         self.left.subtract(line.chapter for line in self.open.pop(key, ()))

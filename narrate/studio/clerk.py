@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from narrate.store import Claimed, Lease, Store
@@ -23,7 +23,8 @@ CLAIM_S = 5.0
 class Clerk:
     """One process's claims: made, made ahead in a thread, ended, given back.
 
-    `expected` processes will speak the book, though some may not be there yet; `company` do.
+    `expected` processes will speak the book, though some may not be there yet; `company` do. With
+    `longest_first`, chapters that are `early` come before that, in reading order.
     """
 
     def __init__(self, store: Store, lease: Lease, expected: int, longest_first: bool) -> None:
@@ -34,6 +35,7 @@ class Clerk:
         self._most = FIRST_CLAIM_TAKES_ALONE if expected == 1 else FIRST_CLAIM_TAKES
         self._begun_at: float | None = None
         self._decided: list[str] = []
+        self._early: frozenset[int] = frozenset()
         self._thread = ThreadPoolExecutor(1, "clerk")
         self._ahead: Future[list[Claimed]] | None = None
 
@@ -41,6 +43,13 @@ class Clerk:
     def sharing(self) -> int:
         """How many processes the book is to be divided among."""
         return max(self.expected, self.company)
+
+    def begin(self, early: Iterable[int]) -> None:
+        """Begin anew, with some chapters before all others: so they can be heard before the end.
+
+        What is left for the longest first has to be enough for all rows to end together.
+        """
+        self._early = frozenset(early if self.longest_first else ())
 
     def stand_back(self) -> None:
         """Note who speaks while this process does not."""
@@ -102,7 +111,16 @@ class Clerk:
     ) -> list[Claimed]:
         if decided:
             self.store.claims.end(decided)
+        least = max(LEAST_CLAIM_TAKES, least)
         self.company = 1 + self.store.claims.others(self.lease)
+        if self._early:
+            early = [chapter for chapter in chapters if chapter in self._early]
+            some = early and self.store.claims.take(
+                self.lease, early, self._most, after, parts=self.sharing, least=least
+            )
+            if some:
+                return some
+            self._early, after = frozenset(), None
         # Fewer towards the end, where there are others, so that all end together; but not so few
         # that each of them waits for the store.
         parts = 1 if self.sharing == 1 else 3 * self.sharing
@@ -113,5 +131,5 @@ class Clerk:
             after,
             longest_first=self.longest_first,
             parts=parts,
-            least=max(LEAST_CLAIM_TAKES, least),
+            least=least,
         )

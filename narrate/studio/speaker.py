@@ -80,6 +80,7 @@ class Speaker:
         """Speak until nothing is both missing and free; yields chapters as they are complete."""
         self.said = 0
         self.clerk.release()  # a turn that failed may have left some
+        self.clerk.begin(self.board.first_half())
         self.claimed = {}
         some = self._claim()
         if not some:

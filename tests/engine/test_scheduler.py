@@ -43,6 +43,18 @@ def test_the_longest_go_first_and_equals_in_order_of_arrival() -> None:
     assert numbers(admit_all(one)) == [1, 0], "the text counts, not how long it may take"
 
 
+def test_in_order_nobody_is_passed_by() -> None:
+    one = Scheduler(1, in_order=True)
+    for number, ids in enumerate((5, 9, 1)):
+        one.add(job(number, ids))
+    begun = numbers(one.admit(0))
+    for number, ids in enumerate((8, 8, 8), 3):  # longer ones keep coming
+        one.retire(Progress(number, [ENDED], [1]))
+        one.add(job(number, ids))
+        begun += numbers(one.admit(number))
+    assert begun == [0, 1, 2, 3]
+
+
 def test_nobody_gets_a_slot_that_is_taken() -> None:
     one = scheduler(5, 9, 7)
     first = admit_all(one)
