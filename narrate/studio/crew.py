@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from narrate.config import Job, Settings
+from narrate.config import Job, Settings, usable_cores
 from narrate.errors import UsageError
 from narrate.files import size_before
 from narrate.speech.devices import cuda_cards
@@ -67,8 +67,9 @@ def has_crew(job: Job) -> bool:
 def standing_by(settings: Settings, book_id: str, job: Job) -> Iterator[None]:
     """Have the processes of a job's crew load its model in the block, though there is no plan yet.
 
-    The book's `crew` takes them; whoever is not wanted in the end has done nothing else. Within
-    such a block for the same book another one starts none. Errors as for `crew`.
+    The book's `crew` takes them, and what they still have to put away when that has ended is
+    waited for at the end of this block; whoever is not wanted has done nothing else. Within such a
+    block for the same book another one starts none. Errors as for `crew`.
     """
     if book_id in _waiting:
         yield
@@ -90,15 +91,17 @@ def crew(settings: Settings, book_id: str, job: Job) -> Iterator[Crew]:
 
     Each gets a card where there are cards. UsageError when there are, and fewer than processes.
     """
-    with contextlib.ExitStack() as stack:
-        processes = _waiting.pop(book_id, None)
-        if processes is None:
-            processes = stack.enter_context(_processes(settings, job))
-        else:
-            stack.callback(_let_go, processes)
-        for process in processes.values():
-            _tell(process, book_id)
-        yield Crew(processes)
+    stood_by = _waiting.pop(book_id, None)
+    if stood_by is None:
+        with _processes(settings, job) as processes:
+            yield _begun(processes, book_id)
+        return
+    try:
+        yield _begun(stood_by, book_id)
+    except BaseException:
+        _let_go(stood_by)
+        raise
+    _tell_to_end(stood_by)
 
 
 def old_logs(settings: Settings) -> dict[Path, int]:
@@ -128,10 +131,10 @@ def _processes(settings: Settings, job: Job) -> Iterator[_Processes]:
         stack.callback(_let_go, processes)
         for number in range(count):
             folder.mkdir(parents=True, exist_ok=True)
-            card = {"CUDA_VISIBLE_DEVICES": cards[number]} if number < len(cards) else {}
+            place = {"CUDA_VISIBLE_DEVICES": cards[number]} if cards else _share_of_cores(count)
             path = folder / f"{os.getpid()}-{number}.log"
             log = stack.enter_context(path.open("wb"))
-            processes[path] = _start(card, log)
+            processes[path] = _start(place, log)
             _tell(processes[path], json.dumps(job.parameters()))
         yield processes
 
@@ -142,15 +145,28 @@ def _cards(settings: Settings) -> list[str]:
     return [str(number) for number in range(cuda_cards())]
 
 
-def _start(card: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _share_of_cores(count: int) -> dict[str, str]:
+    """Threads that wait for each other at each product, on cores that others use, are slow."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, usable_cores() // count))}
+
+
+def _start(place: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "narrate.studio.worker"],
-        env=os.environ | card,
+        env=os.environ | place,
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
         start_new_session=True,  # Ctrl-C is for us; the pipe's end tells them
     )
+
+
+def _begun(processes: _Processes, book_id: str) -> Crew:
+    for process in processes.values():
+        _tell(process, book_id)
+    return Crew(processes)
 
 
 def _tell(process: subprocess.Popen[bytes], words: str) -> None:
@@ -160,12 +176,16 @@ def _tell(process: subprocess.Popen[bytes], words: str) -> None:
             process.stdin.flush()
 
 
-def _let_go(processes: _Processes) -> None:
-    """End all: tell each to stop before waiting for any."""
+def _tell_to_end(processes: _Processes) -> None:
     for process in processes.values():
         if process.stdin:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
+
+
+def _let_go(processes: _Processes) -> None:
+    """End all: tell each to stop before waiting for any."""
+    _tell_to_end(processes)
     for path, process in processes.items():
         try:
             process.wait(STOP_S)
