@@ -148,11 +148,7 @@ class LogsOfOthers(threading.Thread):
 
     def loaded(self) -> list[float]:
         """The times of day at which their models were loaded."""
-        times = [
-            line.partition(" the engine is loaded")[0]
-            for line in self.lines()
-            if "is loaded" in line
-        ]
+        times = [" ".join(line.split()[:2]) for line in self.lines() if "is loaded" in line]
         return [datetime.strptime(one, "%Y-%m-%d %H:%M:%S,%f").timestamp() for one in times]
 
 

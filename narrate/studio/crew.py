@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,18 +25,26 @@ from narrate.files import size_before
 from narrate.speech.devices import cuda_cards
 from narrate.studio.casting import speaks_on_a_card
 
-__all__ = ["Crew", "crew", "has_crew", "old_logs", "standing_by"]
+__all__ = ["LOG_FORMAT", "Crew", "crew", "has_crew", "old_logs", "standing_by"]
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+_WARNING = re.compile(r"\S+ \S+ (?:WARNING|ERROR|CRITICAL) (.+)")
 
 STOP_S = 10.0
 OLD_AFTER_S = 24 * 3600
 
 
 class Crew:
-    """The processes that speak; `faults` says which of them failed, once each."""
+    """The processes that speak; `faults` says which of them failed, `warnings` what they warned of.
+
+    Each is said once, a warning that several have given, too.
+    """
 
     def __init__(self, processes: Mapping[Path, subprocess.Popen[bytes]]) -> None:
         self.processes = processes
         self._told: set[Path] = set()
+        self._read = dict.fromkeys(processes, 0)
+        self._warned: set[str] = set()
 
     @property
     def is_at_work(self) -> bool:
@@ -51,6 +60,20 @@ class Crew:
             f"a worker ended with an error, {left}; its words are in {log}"
             for log in sorted(failed)
         )
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what their logs have of warnings since the last call."""
+        found: list[str] = []
+        for log, start in self._read.items():
+            with contextlib.suppress(FileNotFoundError), log.open("rb") as file:
+                file.seek(start)
+                whole, end, _ = file.read().rpartition(b"\n")
+                self._read[log] = start + len(whole) + len(end)
+                lines = whole.decode(errors="replace").split("\n")
+                found += [said[1] for line in lines if (said := _WARNING.match(line))]
+        new = tuple(dict.fromkeys(one for one in found if one not in self._warned))
+        self._warned |= set(new)
+        return new
 
 
 _Processes = dict[Path, subprocess.Popen[bytes]]

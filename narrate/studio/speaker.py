@@ -67,7 +67,7 @@ class Speaker:
             if self.is_stopped:
                 raise self.lease.taken_over()
             began = time.monotonic()
-            self.tally.note(others.faults())
+            self.tally.note((*others.faults(), *others.warnings()))
             self.look_around(chapters)
             self.try_abandoned()
             pause_s = max(POLL_S, PAUSE * (time.monotonic() - began))

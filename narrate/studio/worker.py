@@ -18,6 +18,7 @@ from narrate.config import Job, Settings
 from narrate.errors import NarrateError
 from narrate.store import Store
 from narrate.studio.casting import open_speech
+from narrate.studio.crew import LOG_FORMAT
 from narrate.studio.speak import Ready, assist
 
 __all__ = ["main"]
@@ -25,7 +26,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Speak beside the leader of the book that is named."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
     logging.getLogger("narrate").setLevel(logging.INFO)
     lines = _Lines()
     job = lines.next()

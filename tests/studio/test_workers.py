@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from narrate import studio
 from narrate.config import Job, Settings
 from narrate.errors import BusyError, NarrateError, UsageError
 from narrate.store import Book, NewTake, Store
-from narrate.studio.crew import standing_by
+from narrate.studio.crew import LOG_FORMAT, Crew, standing_by
 from narrate.studio.judge import Judge
 from tests.conftest import SAMPLE_WORDS
 from tests.speech.speech_server import SpeechServer, hang, serving
@@ -321,6 +322,31 @@ def test_they_stand_by_once_however_often_that_is_asked_for(preview: Job, home: 
         with standing_by(settings, "tale", job):
             assert list((home / "workers").iterdir()) == first
         assert list((home / "workers").iterdir()) == first
+
+
+def test_what_workers_warn_of_is_told_once(tmp_path: Path) -> None:
+    logs = [tmp_path / "0.log", tmp_path / "1.log"]
+    formatted = logging.Formatter(LOG_FORMAT).format
+
+    def log(path: Path, level: int, words: str) -> None:
+        record = logging.LogRecord("narrate", level, "", 0, words, (), None)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(formatted(record) + "\n")
+
+    others = Crew({path: subprocess.Popen([sys.executable, "-c", ""]) for path in logs})
+    assert others.warnings() == ()  # there is no log yet
+    for path in logs:
+        log(path, logging.INFO, "the engine is loaded")
+        log(path, logging.WARNING, "the card is slow — very")
+    with logs[0].open("a") as file:
+        file.write("torch says: WARNING, something of its own\n2026-11-01 00:00:00 WARNING half")
+    assert others.warnings() == ("the card is slow — very",)
+    with logs[0].open("a") as file:
+        file.write(" a line\n")
+    log(logs[1], logging.ERROR, "it failed")
+    assert others.warnings() == ("half a line", "it failed")
+    for process in others.processes.values():
+        process.wait()
 
 
 def test_who_stood_by_for_nothing_is_gone_at_once(preview: Job, home: Path) -> None:
