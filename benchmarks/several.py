@@ -4,8 +4,9 @@
 
 Each count speaks the same book into an empty store, `--rounds` times, in alternating order, after
 a short one that compiles the kernels and makes the voice's prompt. The whole time holds the start
-of the processes and of their models, as it does for a user. Speaking begins when the first worker's
-model is loaded and ends with the last take, the end of the book with its empty rows included.
+of the processes and of their models, as it does for a user. Speaking begins when there are a plan
+and a first worker with its model loaded, and ends with the last take, the end of the book with its
+empty rows included.
 
 With `--apart` each is a run of its own, of a book of its own with so many chunks, all in one store.
 """

@@ -4,9 +4,9 @@
 
 Prints JSON: seconds until the plan stands, until each worker's model is loaded, until the first
 and the last take are stored and in all, takes, seconds of audio, seconds of audio a second from
-the load to the last take, and seconds of audio that were stored in each second since. The document
-has as many paragraphs as `--chunks`, of a novel's lengths; with an endless model every take is as
-long as its text asks for.
+plan and load to the last take, and seconds of audio that were stored in each second since. The
+document has as many paragraphs as `--chunks`, of a novel's lengths; with an endless model every
+take is as long as its text asks for.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def main() -> None:
     audio_s = sum(take.duration_s for take in takes.values())
     first, last = as_stored(home, book.id)
     loads = [at for at in (loaded.at, *others.loaded()) if at is not None]
-    since = min(loads, default=began_at + planned_s)
+    since = max(min(loads, default=0.0), began_at + planned_s)  # models may be there before
     said = {
         "planned_s": planned_s,
         "loaded_s": [at - began_at for at in sorted(loads)],

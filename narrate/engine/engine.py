@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from narrate.core import Spoken, Utterance, VoicePrompt
 from narrate.engine.cache import SIZES, bytes_per_slot, no_room, slots_that_fit
 from narrate.engine.kernels import Kernels
-from narrate.engine.languages import language_name
+from narrate.engine.languages import AUTO, language_name
 from narrate.engine.loops import goes_round
 from narrate.engine.model.frame import Computer
 from narrate.engine.options import EngineOptions
@@ -30,6 +31,7 @@ __all__ = ["Engine"]
 _LEAST_FRAMES_PER_TEXT_ID = 4  # what a calm reader needs; less room than that is no use
 _CODEC_BYTES = 6 << 30  # set aside for the codec's work space
 _CPU_BATCH = 8
+_SOME_WORDS = "A sentence of some words, as there are many."
 
 
 class Engine:
@@ -111,6 +113,19 @@ class Engine:
         )
 
     @torch.inference_mode()
+    def expect(self, prompt: VoicePrompt) -> None:
+        """Do now what speaking with a prompt begins with, so that it begins at once.
+
+        Where the card has no room for that, nothing: who speaks makes the batch smaller.
+        """
+        language = next(iter(self.parts.model.config.languages), AUTO)
+        with suppress(torch.OutOfMemoryError):
+            self._begin(prompt)
+            length = self._writer.write(_SOME_WORDS, language).length
+            with self._runner.turn():
+                self._runner.expect(length)
+
+    @torch.inference_mode()
     def speak(
         self, utterances: Iterator[Utterance], prompt: VoicePrompt
     ) -> Generator[Spoken, None, None]:
@@ -119,13 +134,7 @@ class Engine:
         What cannot be spoken (longer than the context, or never a number) is named in a
         `BackendError` when everything else is done.
         """
-        model = self.parts.model
-        config, ids = model.config, self.parts.text_ids
-        self._writer = PromptWriter(config, ids, prompt, self.options.text_first)
-        with self._runner.turn():
-            if prompt.speaker is not None:
-                model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
-            self.parts.decoder.begin(self._reference(prompt))
+        self._begin(prompt)
         self._source = enumerate(utterances, start=1)
         self._ended: dict[int, tuple[Ended, HostCodes]] = {}
         self._leaving: deque[Ended] = deque()
@@ -144,6 +153,16 @@ class Engine:
                 f"{'; '.join(self._refused[:5])}",
                 remedy="divide these texts, or raise --max-context",
             )
+
+    def _begin(self, prompt: VoicePrompt) -> None:
+        model = self.parts.model
+        self._writer = PromptWriter(
+            model.config, self.parts.text_ids, prompt, self.options.text_first
+        )
+        with self._runner.turn():
+            if prompt.speaker is not None:
+                model.codes[model.speaker_row] = torch.from_numpy(prompt.speaker)
+            self.parts.decoder.begin(self._reference(prompt))
 
     def step(self) -> Iterator[Spoken]:
         """One frame of everybody: who comes, what is computed, who is done."""

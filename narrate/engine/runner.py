@@ -68,11 +68,18 @@ class Runner:
         """Start newcomers: `group` at a time, those of one padded length together."""
         by_length: dict[int, list[Newcomer]] = {}
         for newcomer in newcomers:
-            padded = -(-newcomer[1].prompt.length // _LENGTH_STEP) * _LENGTH_STEP
-            by_length.setdefault(min(padded, self.state.positions), []).append(newcomer)
+            by_length.setdefault(self._padded(newcomer[1].prompt.length), []).append(newcomer)
         for length, together in by_length.items():
             for start in range(0, len(together), self.group):
                 self._arrive(length, together[start : start + self.group])
+
+    def expect(self, length: int) -> None:
+        """Be ready for prompts of a length."""
+        if (padded := self._padded(length)) not in self._arrivals:
+            self._prepare(padded)
+
+    def _padded(self, length: int) -> int:
+        return min(-(-length // _LENGTH_STEP) * _LENGTH_STEP, self.state.positions)
 
     def _arrive(self, length: int, newcomers: Sequence[Newcomer]) -> None:
         intake, staging, replay = self._arrivals.get(length) or self._prepare(length)

@@ -161,8 +161,8 @@ class Backend(Protocol):
     def import_ahead(self) -> None:
         """Import what it speaks with, where there is time before; `BackendError` without it."""
 
-    def load_ahead(self) -> None:
-        """Have its model loaded before the first utterance; errors as for `speak`."""
+    def load_ahead(self, voice: Voice) -> None:
+        """Be ready to speak in a voice, its model loaded; errors as for `speak`."""
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Iterator[Spoken]:
         """Pull utterances lazily and yield each answer as soon as it is done, in any order.

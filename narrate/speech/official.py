@@ -68,7 +68,7 @@ class OfficialBackend(ModelBackend):
         """Import the published package, some seconds; `BackendError` without it."""
         load_published()
 
-    def load_ahead(self) -> None:
+    def load_ahead(self, voice: Voice) -> None:
         """Load the model, some seconds; `BackendError` if it fails."""
         self._loaded()
 

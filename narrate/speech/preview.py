@@ -204,7 +204,7 @@ class PreviewBackend:
     def import_ahead(self) -> None:
         """Nothing that takes long."""
 
-    def load_ahead(self) -> None:
+    def load_ahead(self, voice: Voice) -> None:
         """Nothing: there is no model."""
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:

@@ -69,9 +69,14 @@ class QwenBackend(ModelBackend):
         with from_extra("the engine's libraries are not installed", "install them"):
             importlib.import_module("narrate.engine.engine")
 
-    def load_ahead(self) -> None:
-        """Load the model and make the batch's buffers, some seconds; `BackendError` if it fails."""
-        self._loaded()
+    def load_ahead(self, voice: Voice) -> None:
+        """Load the model and make the batch's buffers, some seconds; `BackendError` if it fails.
+
+        Where the voice's prompt is kept already, all that speaking with it begins with, too.
+        """
+        engine = self._loaded()
+        if voice.prompt_path is None or voice.prompt_path.exists():
+            engine.expect(prompt_of(voice, self._checkpoint).prompt)
 
     def speak(self, utterances: Iterator[Utterance], voice: Voice) -> Generator[Spoken, None, None]:
         """Yield each utterance's samples as soon as they are there; they are begun in their order.

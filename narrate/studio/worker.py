@@ -52,7 +52,7 @@ def _made_ready(job: Job) -> Ready | None:
     """
     with contextlib.suppress(NarrateError):
         backend, voice = open_speech(job, download=False)
-        backend.load_ahead()
+        backend.load_ahead(voice)
         return Ready(job, backend, voice)
     return None
 

@@ -89,6 +89,16 @@ def test_what_is_said_does_not_hang_on_what_the_process_did_before(
     assert heard[0] == heard[1]
 
 
+def test_a_voice_that_was_expected_says_the_same(tiny: Tiny, voice: VoicePrompt) -> None:
+    """Also where another one was, or where it is no longer than a few words."""
+    book = utterances(4, cap=5)
+    first = said(engine(tiny.never_ending()).speak(iter(book), voice))
+    for expected in (voice, cloned(tiny.config, frames=40, seed=3)):
+        one = engine(tiny.never_ending())
+        one.expect(expected)
+        assert said(one.speak(iter(book), voice)) == first
+
+
 def test_another_seed_says_something_else(tiny: Tiny, voice: VoicePrompt) -> None:
     one, (utterance,) = engine(tiny), utterances(1)
     other = replace(utterance, seed=utterance.seed + 1)
