@@ -28,7 +28,7 @@ from narrate.memory import keep_memory_flat
 __all__ = ["AT_ONCE", "Stop", "apart"]
 
 AT_ONCE = min(16, usable_cores())
-"""What keeps a core busy takes 50 to 90 MB."""
+"""What keeps a core busy takes 50 to 95 MB."""
 
 Stop = Callable[[], bool]
 T = TypeVar("T")
@@ -50,7 +50,8 @@ def apart(work: Callable[..., T], *given: Any, stop: Stop | None = None) -> T:
 
     `work` and what it is given, returns and raises have to be such as can be pickled. With `stop`,
     `work` gets one of its own under that name: it asks this one. No more than `AT_ONCE` are at
-    work, and who comes later waits. NarrateError where its process was ended from outside, twice.
+    work, and who comes later waits. NarrateError where its process cannot be started, or was ended
+    from outside, twice.
     """
     with _places:
         try:
@@ -76,15 +77,23 @@ class _Process:
 
     def __init__(self) -> None:
         self.pipe, theirs = Pipe()
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "narrate.apart", str(theirs.fileno())],
-                env=os.environ | _ONE_THREAD,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is for us; it asks whether to stop
-            )
+        try:
+            with theirs:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "narrate.apart", str(theirs.fileno())],
+                    env=os.environ | _ONE_THREAD,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # Ctrl-C is for us; it asks whether to stop
+                )
+        except OSError as error:
+            self.pipe.close()
+            raise NarrateError(
+                f"no further process can be started: {error.strerror}",
+                remedy="end some other programs, then run the same command again; what is done is "
+                "kept",
+            ) from error
         self.idle_since = time.monotonic()
 
     def call(self, work: Callable[..., T], given: tuple[Any, ...], stop: Stop | None) -> T:

@@ -138,6 +138,14 @@ def test_a_kept_process_that_has_gone_is_replaced(work) -> None:
     assert apart(work.add, 1, 1)[1] != pid
 
 
+def test_a_machine_without_room_for_a_process_is_told(
+    work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    with pytest.raises(NarrateError, match="no further process can be started: No such file"):
+        apart(work.add, 1, 1)
+
+
 LEADER = """
 import importlib, sys
 from pathlib import Path

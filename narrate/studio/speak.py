@@ -61,8 +61,8 @@ def speak(store: Store, book_id: str, report: Report) -> Iterator[int]:
     Chapters that need nothing come first. A take with a fault is spoken again with the next
     attempt's seed; when none is good, the best is kept and stays marked. Calling it again asks
     the store what is left, so it can be stopped and retried at any chunk. What others have claimed
-    is waited for, and spoken here if they die; a crew of several speaks all while one of them is
-    left. Leads the book meanwhile: BusyError when another run does, or takes over.
+    is waited for, and spoken here if they die; where there is a crew, it speaks all while any of it
+    is left. Leads the book meanwhile: BusyError when another run does, or takes over.
     """
     book = require_book(store, book_id)
     job = Job(**(book.job or {}))
