@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ FIGURES = ROOT / "docs" / "benchmarks"
 MARKED = re.compile(r"<!-- measured: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 _Table = tuple[list[str], list[list[str]]]
 _TIMES = "seconds of audio a second"
-_RUNS = ("two-cards-h200.json", "four-cards-h200.json", "two-cards-12000-h200.json")
+_RUNS = ("two-cards-h200.json", "four-cards-h200.json", "two-cards-16000-h200.json")
 # File, what of it is told, and which of its rows.
 _ENGINE = (
     (
@@ -188,6 +188,39 @@ def _commands() -> _Table:
     return head, list(_of_commands())
 
 
+def _whole() -> _Table:
+    """Seconds from a command to what it leaves behind, a column for each document."""
+    told = {
+        "speak": "the book is planned, Prefect's server is there",
+        "first_take": "the first takes are stored",
+        "first_chapter": "a first chapter is written",
+        "last_take": "the last takes are stored",
+        "last_chapter": "all chapters are written",
+        "book": "the book in one file is written",
+        "checked": "all files are checked",
+    }
+    runs: dict[int, list[Mapping[str, Any]]] = {}
+    for row in _rows("whole-1.7b-h200.json")[1]:
+        runs.setdefault(row["chunks"], []).append(row)
+    heads = [f"{chunks:,} chunks, {_length_of(some[0])}" for chunks, some in runs.items()]
+    lines = [
+        [what, *(_range(row["at_s"][moment] for row in some) for some in runs.values())]
+        for moment, what in told.items()
+    ]
+    walls = (_range(row["wall_s"] for row in some) for some in runs.values())
+    return ["s until", *heads], [*lines, ["the command ends", *walls]]
+
+
+def _length_of(row: Mapping[str, Any]) -> str:
+    hours = row["audio_s"] / 3600
+    return f"{hours:.1f} hours" if hours >= 1 else f"{row['audio_s'] / 60:.0f} minutes"
+
+
+def _range(values: Iterable[float]) -> str:
+    found = [f"{value:.1f}" for value in sorted(values)]
+    return found[0] if found[0] == found[-1] else f"{found[0]} to {found[-1]}"
+
+
 def _deliver() -> _Table:
     head = ["what", "s", "s of processors", "cores of others", _TIMES]
     told = {
@@ -225,6 +258,7 @@ _TABLES: Mapping[str, Callable[[], _Table]] = {
     "ladder": _ladder,
     "weights": _weights,
     "commands": _commands,
+    "whole": _whole,
     "deliver": _deliver,
 }
 
