@@ -34,7 +34,7 @@ from narrate.bench.weights import make_checkpoint
 from narrate.config import Settings
 from narrate.errors import IncompleteError
 from narrate.speech.models import open_checkpoint
-from narrate.store import Store
+from narrate.store import Book, Store
 from narrate.studio.judge import Judge
 from narrate.studio.recorder import MEASURES
 
@@ -76,11 +76,14 @@ def narrated(home: Path, document: Path, model: Path, args: argparse.Namespace) 
         wall_s = time.time() - began
     if child.returncode not in (0, IncompleteError.exit_code):
         raise SystemExit(f"narrate ended with {child.returncode}: {said[-2000:]}")
-    folder = next(path for path in out.iterdir() if path.name.startswith(document.stem))
+    with Store(Settings.from_environment({"NARRATE_HOME": str(home)})) as store:
+        [book] = [one for one in store.books() if one.source_path == document]
+        chunks = len(store.chunks(book.id))
     return {
         "wall_s": round(wall_s, 2),
-        **facts(home, folder),
-        "at_s": {name: round(at - began, 2) for name, at in moments(home, folder).items()},
+        "chunks": chunks,
+        **facts(book.folder),
+        "at_s": {name: round(at - began, 2) for name, at in moments(home, book).items()},
         "said": said.splitlines()[-3:],
     }
 
@@ -95,30 +98,20 @@ def know_the_voice(home: Path) -> None:
         store.takes.put_norms(Judge(store, book).key, norms_of(measures).as_values())
 
 
-def facts(home: Path, folder: Path) -> dict[str, Any]:
-    """What was made: chunks, chapters, seconds of audio, bytes."""
+def facts(folder: Path) -> dict[str, Any]:
+    """What was made: chapters, seconds of audio, bytes."""
     made = json.loads((folder / "book.json").read_text())["chapters"]
-    with closing(sqlite3.connect(home / "narrate.db")) as database:
-        query = "select count(*) from chunks where book_id = ?"
-        [chunks] = database.execute(query, (book_of(home, folder),)).fetchone()
     return {
-        "chunks": chunks,
         "chapters": len(made),
         "audio_s": round(sum(one["duration_s"] for one in made), 1),
         "wav_mb": round(sum(path.stat().st_size for path in folder.rglob("*.wav")) / 1e6),
     }
 
 
-def book_of(home: Path, folder: Path) -> str:
-    """The id of the book of a folder."""
-    with closing(sqlite3.connect(home / "narrate.db")) as database:
-        found = database.execute("select id from books where folder = ?", (str(folder),))
-        return str(found.fetchone()[0])
-
-
-def moments(home: Path, folder: Path) -> dict[str, float]:
+def moments(home: Path, book: Book) -> dict[str, float]:
     """The times of day of what happened, in the order in which it is hoped for."""
-    first, last = as_stored(home, book_of(home, folder))
+    folder = book.folder
+    first, last = as_stored(home, book.id)
     wavs = sorted(path.stat().st_mtime for path in (folder / "chapters").glob("*.wav"))
     tasks = of_tasks(home)
     return {

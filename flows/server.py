@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from narrate.children import wait_or_kill
 from narrate.config import Settings
 from narrate.errors import BackendError, StorageError
 from narrate.memory import ALLOCATOR_ENVIRONMENT
@@ -162,11 +163,7 @@ class EmbeddedServer:
     def stop(self, patience_s: float = STOP_S) -> None:
         """End the server, with some time to write what it holds; its database survives either."""
         self.process.terminate()
-        try:
-            self.process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        wait_or_kill(self.process, patience_s)
         if self.process.stdin:
             self.process.stdin.close()
 

@@ -21,6 +21,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from narrate.children import wait_or_kill
 from narrate.config import usable_cores
 from narrate.errors import NarrateError
 from narrate.memory import keep_memory_flat
@@ -45,19 +46,20 @@ _places = threading.BoundedSemaphore(AT_ONCE)
 _clearing: threading.Timer | None = None
 
 
-def apart(work: Callable[..., T], *given: Any, stop: Stop | None = None) -> T:
+def apart(work: Callable[..., T], *given: Any, stop: Stop | None = None, short: bool = False) -> T:
     """Call a function of a module in another process; returns or raises what it does.
 
+    What is `short` is called in this one: it is done before a process for it would be there.
     `work` and what it is given, returns and raises have to be such as can be pickled. With `stop`,
     `work` gets one of its own under that name: it asks this one. No more than `AT_ONCE` are at
     work, and who comes later waits. NarrateError where its process cannot be started, or was ended
     from outside, twice.
     """
+    if short:
+        return work(*given) if stop is None else work(*given, stop=stop)
     with _places:
-        try:
+        with contextlib.suppress(_GoneError):
             return (_kept() or _Process()).call(work, given, stop)
-        except _GoneError:
-            pass
         try:
             return _Process().call(work, given, stop)
         except _GoneError as error:
@@ -132,26 +134,17 @@ class _Process:
         self.pipe.close()
         if at_once:
             self.process.kill()
-        try:
-            self.process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        wait_or_kill(self.process, _END_S)
 
 
 def _kept() -> _Process | None:
     """One that has nothing to do, the last that had."""
-    gone = []
-    try:
-        with _lock:
-            while _idle:
-                if (one := _idle.pop()).process.poll() is None:
-                    return one
-                gone.append(one)
-        return None
-    finally:
-        for one in gone:
-            one.end()
+    with _lock:
+        while _idle:
+            if (one := _idle.pop()).process.poll() is None:
+                return one
+            one.pipe.close()
+    return None
 
 
 def _keep(process: _Process) -> None:

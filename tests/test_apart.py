@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,7 @@ import pytest
 
 from narrate.apart import AT_ONCE, apart
 from narrate.errors import NarrateError, StorageError
+from tests.waiting import wait_for
 
 # What is called has to be found by another process: in a module that it can import.
 MODULE = """
@@ -54,6 +55,9 @@ def die(path, times):
 """
 
 
+eventually = partial(wait_for, patience_s=20.0, every_s=0.01)
+
+
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = tmp_path / "modules"
@@ -73,13 +77,6 @@ def _let_the_kept_ones_go() -> None:
         if "narrate.apart" in child.cmdline():
             child.kill()
             child.wait()
-
-
-def eventually(is_so, seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until, "it did not come to that"
-        time.sleep(0.01)
 
 
 def test_it_returns_what_the_function_does(work) -> None:

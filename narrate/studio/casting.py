@@ -76,8 +76,7 @@ def open_speech(job: Job, *, download: bool = True) -> tuple[Backend, Voice]:
 
 def speaks_on_a_card(job: Job) -> bool:
     """Whether the engine will speak, on a card. Errors for options that do not fit together."""
-    request = VoiceRequest(job.voice, job.voice_text, job.voice_text_file, job.voice_design)
-    return _backend_name(job, request) == _ENGINE and cuda_cards() > 0
+    return _backend_name(job, _request(job)) == _ENGINE and cuda_cards() > 0
 
 
 def prepare_voice(chosen: Cast) -> tuple[str, ...]:
@@ -92,7 +91,7 @@ def prepare_voice(chosen: Cast) -> tuple[str, ...]:
 
 def cast(job: Job, *, download: bool = True) -> Cast:
     """Find the backend, the model and the voice of a job; all that is wrong is said here."""
-    request = VoiceRequest(job.voice, job.voice_text, job.voice_text_file, job.voice_design)
+    request = _request(job)
     name = _backend_name(job, request)
     unused = _unused(job, name)
     if name == _PREVIEW:
@@ -110,6 +109,10 @@ def cast(job: Job, *, download: bool = True) -> Cast:
     opened = open_voice(request, _home(), checkpoint)
     backend = open_backend(name, _options(job, checkpoint))
     return Cast(backend, opened.voice, (*unused, *opened.notes), checkpoint)
+
+
+def _request(job: Job) -> VoiceRequest:
+    return VoiceRequest(job.voice, job.voice_text, job.voice_text_file, job.voice_design)
 
 
 def _unused(job: Job, name: str) -> tuple[str, ...]:

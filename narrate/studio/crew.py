@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+from narrate.children import wait_or_kill
 from narrate.config import Job, Settings, usable_cores
 from narrate.errors import UsageError
 from narrate.files import size_before
@@ -210,10 +211,6 @@ def _let_go(processes: _Processes) -> None:
     """End all: tell each to stop before waiting for any."""
     _tell_to_end(processes)
     for path, process in processes.items():
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        wait_or_kill(process, STOP_S)
         if process.returncode == 0:
             path.unlink(missing_ok=True)

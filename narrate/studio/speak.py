@@ -34,7 +34,7 @@ __all__ = ["Ready", "assist", "import_ahead", "speak"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
-    """A backend whose model is loaded, and a voice, as a job asks for them."""
+    """A backend, its model loaded where that could be done, and a voice, as a job asks for them."""
 
     job: Job
     backend: Backend

@@ -25,7 +25,7 @@ __all__ = ["CHAPTER", "finished_chapters", "stitch"]
 
 CHAPTER = "chapter"
 SLUG_CHARACTERS = 48
-_SHORT_S = 60.0  # of takes: stitched before a process for it is there
+_SHORT_S = 60.0  # of takes
 
 
 def stitch(
@@ -46,10 +46,7 @@ def stitch(
         return known
     try:
         given = (parts, path, MASTERS[master], int(inputs[:8], 16))
-        if length_s < _SHORT_S:
-            made = master_chapter(*given, stop=stop)
-        else:
-            made = apart(master_chapter, *given, stop=stop or _never)
+        made = apart(master_chapter, *given, stop=stop or _never, short=length_s < _SHORT_S)
     except DamagedTakeError as error:
         key = error.path.stem.partition("-")[0]
         store.takes.drop(store.takes.damaged([key], thorough=True))  # not what has come anew

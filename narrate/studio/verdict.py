@@ -19,7 +19,7 @@ from narrate.studio.plan import MANIFEST
 
 __all__ = ["Verdict", "check"]
 
-_SHORT_BYTES = 5 << 20  # a minute of WAV: done before a process for it is there
+_SHORT_BYTES = 5 << 20  # a minute of WAV
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,7 @@ def check(place: Path, master: str | None = None) -> Verdict:
         expected = planned.get(path, Expected())
         if path == whole and path != place:
             return check_length(path, expected)
-        if _is_short(path):
-            return check_file(path, LIMITS[name], expected)
-        return apart(check_file, path, LIMITS[name], expected)
+        return apart(check_file, path, LIMITS[name], expected, short=_is_short(path))
 
     with ThreadPoolExecutor(AT_ONCE, "check") as pool:
         files = tuple(pool.map(look, paths))

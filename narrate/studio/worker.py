@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import threading
+from typing import IO
 
 from narrate.config import Job, Settings
 from narrate.errors import NarrateError
@@ -28,10 +29,11 @@ def main() -> None:
     """Speak beside the leader of the book that is named."""
     logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
     logging.getLogger("narrate").setLevel(logging.INFO)
-    lines = _Lines()
-    job = lines.next()
-    ready = _made_ready(Job(**json.loads(job))) if job else None
-    book_id = lines.next()
+    # Without a buffer: what comes later stays in the pipe.
+    with open(0, "rb", buffering=0, closefd=False) as told:
+        job = _line(told)
+        ready = _made_ready(Job(**json.loads(job))) if job else None
+        book_id = _line(told)
     if not book_id:
         return
     with Store(Settings.from_environment()) as store, store.leases.join(book_id) as lease:
@@ -46,32 +48,22 @@ def main() -> None:
 
 
 def _made_ready(job: Job) -> Ready | None:
-    """Load the model that the job will be spoken with, None where that cannot be done now.
+    """Load the model that the job will be spoken with, if it can be; None where there is none.
 
     What is wrong is said once the book is to be spoken, to whoever leads it.
     """
     with contextlib.suppress(NarrateError):
         backend, voice = open_speech(job, download=False)
-        backend.load_ahead(voice)
+        with contextlib.suppress(NarrateError):
+            backend.load_ahead(voice)
         return Ready(job, backend, voice)
     return None
 
 
-class _Lines:
-    """Lines of standard input, none read before it is asked for: what comes after stays there."""
-
-    def __init__(self) -> None:
-        self._held = b""
-
-    def next(self) -> str:
-        """Wait for a line; empty where there will be none."""
-        while b"\n" not in self._held:
-            more = os.read(0, 1024)
-            if not more:
-                return ""
-            self._held += more
-        line, _, self._held = self._held.partition(b"\n")
-        return line.decode().strip()
+def _line(told: IO[bytes]) -> str:
+    """Wait for a line; empty where there will be no whole one."""
+    line = told.readline()
+    return line.decode().strip() if line.endswith(b"\n") else ""
 
 
 if __name__ == "__main__":

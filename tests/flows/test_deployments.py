@@ -15,8 +15,9 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import pytest
 
 from narrate.config import Settings
 from narrate.store import Store
+from tests import waiting
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -34,13 +36,7 @@ RUN = "import sys; from narrate.flows.book import narrate_book; narrate_book(doc
 PATIENCE_S = 600.0  # for a machine that others keep busy
 
 
-def wait_for(happened: Callable[[], Any], every_s: float = 0.1) -> Any:
-    pause = threading.Event()
-    for _ in range(int(PATIENCE_S / every_s)):
-        if found := happened():
-            return found
-        pause.wait(every_s)
-    raise AssertionError("it did not happen in time")
+wait_for = partial(waiting.wait_for, patience_s=PATIENCE_S, every_s=0.1)
 
 
 def write_book(path: Path, sentences: int) -> Path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests import waiting
 
 from .wire import Wire, wired
 
@@ -20,13 +22,7 @@ WAV = Path("outputs", "book", "book.wav")
 PATIENCE_S = 240.0  # for a machine that others keep busy; four seconds on an idle one
 
 
-def wait_for(happened: Callable[[], object]) -> None:
-    pause = threading.Event()
-    for _ in range(int(PATIENCE_S / 0.05)):
-        if happened():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not happen in time")
+wait_for = partial(waiting.wait_for, patience_s=PATIENCE_S)
 
 
 @pytest.fixture

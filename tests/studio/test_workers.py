@@ -25,6 +25,7 @@ from narrate.studio.crew import LOG_FORMAT, Crew, standing_by
 from narrate.studio.judge import Judge
 from tests.conftest import SAMPLE_WORDS
 from tests.speech.speech_server import SpeechServer, hang, serving
+from tests.waiting import wait_for
 
 from .conftest import run
 
@@ -133,15 +134,6 @@ def begin_worker(start: Start, book: Book) -> subprocess.Popen[str]:
     worker.stdin.write(f"{json.dumps(book.job)}\n{book.id}\n")
     worker.stdin.flush()
     return worker
-
-
-def wait_for(happened: Callable[[], object]) -> None:
-    patience = threading.Event()
-    for _ in range(1200):
-        if happened():
-            return
-        patience.wait(0.05)
-    raise AssertionError("it did not happen within a minute")
 
 
 def test_a_worker_speaks_for_the_leader_and_ends_with_the_pipe(
